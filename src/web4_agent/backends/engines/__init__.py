@@ -1,0 +1,1 @@
+"""Engines serve a base model with at most one adapter, fixed at start."""

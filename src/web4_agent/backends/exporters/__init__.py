@@ -1,0 +1,1 @@
+"""Exporters turn models and adapters into the files an engine serves."""

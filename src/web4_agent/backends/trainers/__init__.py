@@ -1,0 +1,1 @@
+"""Trainers turn samples into an adapter."""

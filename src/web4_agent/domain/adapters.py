@@ -1,0 +1,39 @@
+"""An adapter version: an immutable folder named by its content, and the record of where it came from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from web4_agent.domain.ids import AdapterVersion, ContentHash, DocumentId, RunId
+
+
+class AdapterState(StrEnum):
+    CANDIDATE = "candidate"
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """The ledger's row. `artefact_hash` is the SHA-256 of the GGUF that serves; empty for the base model."""
+
+    version: AdapterVersion
+    parent: AdapterVersion | None
+    state: AdapterState
+    artefact_hash: ContentHash | None
+    weights_hash: ContentHash | None
+    run: RunId | None
+    scale: float
+    created_utc: datetime
+    documents: tuple[DocumentId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Which adapter serves (production), which is the fixed baseline (golden), and which served before."""
+
+    production: AdapterVersion
+    golden: AdapterVersion
+    previous: AdapterVersion | None
+    changed_utc: datetime

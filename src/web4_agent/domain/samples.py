@@ -1,0 +1,70 @@
+"""Training samples, and what a night holds out to measure itself by."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from web4_agent.domain.ids import ContentHash, DocumentId, SampleId
+
+
+class SampleKind(StrEnum):
+    FULL_TEXT = "full text"
+    SECTION = "section"
+    QUESTION = "question"
+    BETWEEN = "between"
+    NOT_RECORDED = "not recorded"
+    GENERAL = "general"
+
+
+class SampleOrigin(StrEnum):
+    NEW = "new"
+    REPLAY = "replay"
+    GENERAL = "general"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One thing to learn. With an empty `prompt`, every token of `target` bears loss; else only those of `target`.
+
+    `document` is None for general samples; every exposure of a document is counted through it.
+    """
+
+    id: SampleId
+    kind: SampleKind
+    origin: SampleOrigin
+    prompt: str
+    target: str
+    document: DocumentId | None
+    content_hash: ContentHash
+    weight: float = 1.0
+    system: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A held-out question whose wording is never trained, with wrong answers of like form."""
+
+    id: SampleId
+    document: DocumentId
+    prompt: str
+    answer: str
+    wrong: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A text that is scored and never trained. `group` is `tonight`, `other days` or `general`."""
+
+    id: SampleId
+    group: str
+    text: str
+    document: DocumentId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSet:
+    """What one night trains on and measures itself by, in order: the order is part of what makes a night repeatable."""
+
+    train: tuple[Sample, ...]
+    held_out: tuple[HeldOut, ...]
+    probes: tuple[Probe, ...]
+    dropped: tuple[tuple[SampleId, str], ...] = ()

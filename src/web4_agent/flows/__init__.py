@@ -1,0 +1,1 @@
+"""Floor 5: one story a file, top to bottom; flows do not import each other."""

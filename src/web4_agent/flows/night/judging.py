@@ -1,0 +1,159 @@
+"""The second half of the night: measure production and golden, export a candidate, measure it, judge it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from web4_agent.backends.engines.base import Engine, ScoreRequest, ServedAdapter
+from web4_agent.domain.errors import ModelError
+from web4_agent.domain.ids import BASE, AdapterVersion
+from web4_agent.domain.runs import Run
+from web4_agent.domain.samples import HeldOut
+from web4_agent.domain.speech import TextScore
+from web4_agent.domain.training import TrainedAdapter
+from web4_agent.flows.night.learning import read_samples
+from web4_agent.flows.night.parts import Collected, Exported, Judged, Measured, NightParts, Prepared, Trial
+from web4_agent.records import adapters
+from web4_agent.steps.judging.gate import SERVED_BYTES, TRAINERS_COPY, judge
+from web4_agent.steps.judging.measure import Measurement, Scorer, measure
+from web4_agent.steps.judging.texts import kl_from_scores, parity_change, parity_from_scores, parity_requests
+from web4_agent.steps.promote import served, version_of
+from web4_agent.storage.atomic import publish_folder, publish_text
+from web4_agent.storage.payload import from_json, to_json
+
+
+def measure_before(parts: NightParts, run: Run, collected: Collected, prepared: Prepared) -> Measured:
+    """Measure production on everything, and golden on the gate's items; one measurement serves where they are one."""
+    held_out = read_samples(prepared.file).held_out
+    folder = parts.home.run(run.id) / "scores"
+    production = _measure(parts, "measure", _served(parts, collected.production), held_out, rescore=True)
+    files = Measured(folder / "production.json", folder / "golden.json")
+    publish_text(to_json(production), files.production)
+    golden = production
+    if collected.golden != collected.production:
+        golden = _measure(parts, "measure", _served(parts, collected.golden), (), rescore=False)
+    publish_text(to_json(golden), files.golden)
+    return files
+
+
+def export(parts: NightParts, run: Run, trained: TrainedAdapter, scale: float) -> Exported:
+    """The night scaled by `scale`, in the form that serves."""
+    folder = parts.home.run(run.id) / "candidates" / f"{scale:g}"
+
+    def build(out: Path) -> None:
+        scaled = out / "scaled"  # a trainer publishes a folder of its own: it can't fill one that exists
+        parts.trainer.scale(trained, scale, scaled)
+        for path in scaled.iterdir():
+            path.replace(out / path.name)
+        scaled.rmdir()
+        parts.exporter.export(parts.base, out, out / parts.exporter.artefact_name)
+
+    publish_folder(build, folder)
+    return Exported(folder, *version_of(folder, parts.exporter.artefact_name), scale)
+
+
+def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exported) -> Judged:
+    """Measure the candidate's very bytes on the engine that would serve them, and judge it against the other two."""
+    production, golden = read_measurement(trial.measured.production), read_measurement(trial.measured.golden)
+    artefact = exported.folder / parts.exporter.artefact_name
+    candidate = _measure(
+        parts,
+        f"judge-{exported.scale:g}",
+        ServedAdapter(exported.version, artefact, exported.artefact_hash),
+        read_samples(trial.prepared.file).held_out,
+        copy=exported.folder,
+        rescore=False,
+    )
+    drift = kl_from_scores(candidate.neutral, golden.neutral)
+    candidate = replace(candidate, scores=replace(candidate.scores, neutral_kl=drift))
+    file = parts.home.run(run.id) / "scores" / f"candidate-{exported.scale:g}.json"
+    publish_text(to_json(candidate), file)
+    verdict = judge(
+        candidate.scores,
+        production.scores,
+        golden.scores,
+        parts.gate,
+        candidate_hash=exported.artefact_hash,
+        scale=exported.scale,
+        scored_on=_scored_on(candidate),
+        trained_parity=_trained_parity(parts, trial.collected.production, exported.folder),
+    )
+    return Judged(file, verdict)
+
+
+def _measure(
+    parts: NightParts,
+    step: str,
+    adapter: ServedAdapter,
+    held_out: Sequence[HeldOut],
+    *,
+    rescore: bool,
+    copy: Path | None = None,
+) -> Measurement:
+    engine = parts.launcher.start(adapter)
+    try:
+        return measure(
+            engine,
+            parts.items,
+            held_out,
+            score=_scorer(parts, engine, copy or _copy_of(parts, adapter.version)),
+            rescore=rescore,
+            done=_progress(parts, step, str(adapter.version)),
+        )
+    finally:
+        engine.close()
+
+
+def _progress(parts: NightParts, step: str, note: str) -> Callable[[int, int], None]:
+    started = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        elapsed = time.monotonic() - started
+        left = elapsed / done * (total - done) if done else None
+        parts.watcher.advanced(step, done, total, left, note)
+
+    return tell
+
+
+def _scorer(parts: NightParts, engine: Engine, copy: Path | None) -> Scorer | None:
+    """None where the engine scores for itself; else the trainer's copy, and the verdict says so."""
+    if engine.abilities.can_score:
+        return None
+
+    def score(requests: Sequence[ScoreRequest], done: Callable[[int], None]) -> list[TextScore]:
+        scores = parts.trainer.score(parts.base, copy, requests)
+        done(len(scores))
+        return scores
+
+    return score
+
+
+def _scored_on(candidate: Measurement) -> str:
+    return SERVED_BYTES if candidate.on_engine else TRAINERS_COPY
+
+
+def _trained_parity(parts: NightParts, production: AdapterVersion, candidate: Path) -> dict[str, float]:
+    """What the trainer's copy says the candidate changed on the fixed texts: the other side of the export check."""
+    requests = parity_requests(parts.items.parity)
+    before = parts.trainer.score(parts.base, _copy_of(parts, production), requests)
+    after = parts.trainer.score(parts.base, candidate, requests)
+    return dict(
+        parity_change(parity_from_scores(parts.items.parity, after), parity_from_scores(parts.items.parity, before))
+    )
+
+
+def _served(parts: NightParts, version: AdapterVersion) -> ServedAdapter:
+    with parts.database.begin() as connection:
+        adapter = adapters.get(connection, version)
+    if adapter is None:
+        raise ModelError(f"the ledger does not know the adapter {version}", "web4-agent adapters")
+    return served(adapter, parts.home, parts.exporter.artefact_name)
+
+
+def _copy_of(parts: NightParts, version: AdapterVersion) -> Path | None:
+    return None if version == BASE else parts.home.adapter(version)
+
+
+def read_measurement(file: Path) -> Measurement:
+    return from_json(Measurement, file.read_text(encoding="utf-8"))

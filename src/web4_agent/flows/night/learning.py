@@ -1,0 +1,220 @@
+"""The first half of the night: what is untrained, the backup, the samples, the training."""
+
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from web4_agent.backends.trainers.base import TrainJob
+from web4_agent.domain.documents import Document, DocumentState
+from web4_agent.domain.errors import IntegrityError
+from web4_agent.domain.ids import BASE, ContentHash, DocumentId, SampleId
+from web4_agent.domain.runs import Run
+from web4_agent.domain.samples import HeldOut, Sample, SampleKind, SampleOrigin, SampleSet
+from web4_agent.domain.training import TrainedAdapter, TrainProgress
+from web4_agent.flows.night.parts import BackedUp, Collected, NightParts, Prepared
+from web4_agent.records import adapters, documents, links, samples
+from web4_agent.records.documents import DocumentRow
+from web4_agent.steps.journal.parse import parse_document
+from web4_agent.steps.judging.texts import GeneralSample
+from web4_agent.steps.promote import CONFIG, WEIGHTS
+from web4_agent.steps.samples.build import build_between, build_samples, complete_probes
+from web4_agent.steps.samples.hold_out import hold_out, other_days
+from web4_agent.steps.samples.mix import History, Mix, mix
+from web4_agent.steps.samples.screen import forbidden_text, screen, template_lines
+from web4_agent.storage.artifacts import hash_folder, hash_text
+from web4_agent.storage.atomic import publish_file, publish_folder, publish_text
+from web4_agent.storage.payload import from_json, to_json
+
+log = logging.getLogger(__name__)
+REPLAY_DOCUMENTS = 200
+"""Most historical documents whose samples are built anew for replay: bounds a night after a long history."""
+
+
+def trainable(connection: Connection, day: date) -> list[DocumentRow]:
+    """Buffered documents up to the day that may be trained, oldest first."""
+    rows = documents.in_state(connection, DocumentState.BUFFERED, until=day)
+    return [row for row in rows if row.ok_to_train]
+
+
+def back_up(parts: NightParts, run: Run, collected: Collected) -> BackedUp:
+    """Copy the production adapter and the ledger, check the copies, and keep the last few of each."""
+    adapter, backups = "", parts.home.backups
+    if collected.production != BASE:
+        source, copy = parts.home.adapter(collected.production), backups / collected.production
+        publish_folder(lambda folder: _copy_into(source, folder), copy)
+        if hash_folder(copy) != hash_folder(source):
+            raise IntegrityError(f"the backup {copy} differs from {source}", "web4-agent doctor --fix")
+        copy.touch()  # a rollback may make an old version the last one in use
+        adapter = str(copy)
+    ledger = backups / f"ledger-{run.id}.db"
+    ledger.unlink(missing_ok=True)
+    written: list[bool] = []
+    if parts.database.is_sqlite:
+        publish_file(lambda path: written.append(parts.database.snapshot(path)), ledger)
+    _keep_newest(parts)
+    return BackedUp(adapter, str(ledger) if written else "")
+
+
+def prepare(parts: NightParts, run: Run, collected: Collected) -> Prepared:
+    """Build, screen and mix tonight's samples, and write them down as they will be trained."""
+    with parts.database.begin() as connection:
+        rows = documents.of_run(connection, run.id)
+    chosen, mixed = _choose(parts, rows, collected, run.day)
+    file = parts.home.run(run.id) / "samples.json"
+    publish_text(to_json(chosen), file)
+    return _prepared(parts, chosen, mixed, file)
+
+
+def rehearse(parts: NightParts, rows: Sequence[DocumentRow], day: date) -> Prepared:
+    """As `prepare`, writing nothing."""
+    with parts.database.begin() as connection:
+        pointer = adapters.read_pointer(connection)
+    collected = Collected(tuple((row.id, row.content_hash) for row in rows), pointer.production, pointer.golden)
+    return _prepared(parts, *_choose(parts, rows, collected, day), Path())
+
+
+def read_samples(file: Path) -> SampleSet:
+    return from_json(SampleSet, file.read_text(encoding="utf-8"))
+
+
+def train(parts: NightParts, run: Run, collected: Collected, prepared: Prepared) -> TrainedAdapter:
+    """Train on from production; a killed attempt of the same job goes on from its checkpoint."""
+    folder = parts.home.run(run.id)
+    job = TrainJob(
+        base=parts.base,
+        start=None if collected.production == BASE else parts.home.adapter(collected.production),
+        samples=read_samples(prepared.file).train,
+        policy=parts.policy,
+        out=folder / "trained",
+        work=folder / "work",
+    )
+    return parts.trainer.train(job, lambda progress: _tell(parts, progress))
+
+
+def _choose(parts: NightParts, rows: Sequence[DocumentRow], collected: Collected, day: date) -> tuple[SampleSet, Mix]:
+    seed = parts.policy.seed
+    tonight = [_document(row) for row in rows]
+    with parts.database.begin() as connection:
+        lineage = [adapter.version for adapter in adapters.lineage(connection, collected.production)]
+        history, replayed = _history(connection, lineage)
+        earlier = samples.held_out_before(connection, day)
+        previous = links.previous(connection)
+    template = template_lines([*tonight, *replayed])
+    held = hold_out(tonight, seed=seed, template=template)
+    kept_back = _by_document([*held, *earlier])
+    built = [build_samples(one, seed=seed, held_out=kept_back.get(one.id, ()), template=template) for one in tonight]
+    again = [build_samples(one, seed=seed, held_out=kept_back.get(one.id, ()), template=template) for one in replayed]
+    answers = [answer for part in (*built, *again) for answer in part.answers]
+    probes = complete_probes([probe for part in built for probe in part.probes], answers)
+    forbidden = forbidden_text([*parts.items.texts, *(item.text for item in (*held, *earlier))], probes, template)
+    new = [sample for part in built for sample in part.train]
+    new += build_between(tonight, previous, seed=seed)
+    screened = screen(new, forbidden, has_secret=parts.has_secret)
+    replay = [replace(sample, origin=SampleOrigin.REPLAY) for part in again for sample in part.train]
+    screened_replay = screen(replay, forbidden, has_secret=parts.has_secret)
+    mixed = mix(
+        screened.kept,
+        screened_replay.kept,
+        [_general(sample) for sample in parts.items.general_samples],
+        parts.policy,
+        night_index=len(lineage),
+        history=history,
+    )
+    held_out = (*held, *other_days(earlier, seed=seed), *parts.items.general_texts)
+    return SampleSet(mixed.samples, held_out, probes, (*screened.dropped, *mixed.dropped)), mixed
+
+
+def _history(connection: Connection, lineage: Sequence[str]) -> tuple[History, list[Document]]:
+    """What the lineage was taught before: nights since, exposures, and the documents that may be replayed."""
+    nights_ago = {version: at + 1 for at, version in enumerate(lineage)}
+    by_run = {
+        adapter.run: nights_ago[adapter.version]
+        for adapter in adapters.every(connection)
+        if adapter.version in nights_ago and adapter.run is not None
+    }
+    rows = [row for row in documents.in_state(connection, DocumentState.HISTORICAL) if row.adapter in nights_ago]
+    learned = {row.id: nights_ago[row.adapter] for row in rows if row.adapter is not None}
+    seen = {document: by_run[run] for document, run in samples.last_seen(connection).items() if run in by_run}
+    history = History(learned, seen, samples.exposures(connection))
+    due = sorted(rows, key=lambda row: (-seen.get(row.id, 0), row.id))[:REPLAY_DOCUMENTS]
+    return history, [_document(row) for row in due if row.ok_to_train]
+
+
+def _document(row: DocumentRow) -> Document:
+    """The document as it was indexed: parsed anew from its redacted text, under the identity in the ledger."""
+    parsed = parse_document(row.id, row.text.encode(), modified_utc=row.indexed_utc)
+    if not isinstance(parsed, Document):
+        raise IntegrityError(f"the stored text of {row.id} no longer parses: {parsed.detail}", "web4-agent doctor")
+    return replace(parsed, content_hash=row.content_hash, day=row.day)
+
+
+def _general(sample: GeneralSample) -> Sample:
+    digest = hash_text(f"{sample.prompt}\0{sample.answer}")
+    return Sample(
+        SampleId(f"g-{sample.id}"),
+        SampleKind.GENERAL,
+        SampleOrigin.GENERAL,
+        sample.prompt,
+        sample.answer,
+        None,
+        ContentHash(digest),
+    )
+
+
+def _by_document(items: Sequence[HeldOut]) -> dict[DocumentId, tuple[str, ...]]:
+    found: dict[DocumentId, tuple[str, ...]] = {}
+    for item in items:
+        if item.document is not None:
+            found[item.document] = (*found.get(item.document, ()), item.text)
+    return found
+
+
+def _prepared(parts: NightParts, chosen: SampleSet, mixed: Mix, file: Path) -> Prepared:
+    own = sum(1 for sample in chosen.train if sample.origin is SampleOrigin.NEW)
+    return Prepared(
+        file=file,
+        samples={str(origin): count for origin, count in mixed.counts.items()},
+        loss_tokens={str(origin): count for origin, count in mixed.loss_tokens.items()},
+        estimated_tokens=mixed.tokens,
+        dropped=dict(Counter(reason for _, reason in chosen.dropped)),
+        held_out=sum(item.group == "tonight" for item in chosen.held_out),
+        other_days=sum(item.group == "other days" for item in chosen.held_out),
+        largest_document_share=mixed.largest_document_share,
+        notes=mixed.notes,
+        enough=own >= parts.policy.minimum_samples,
+    )
+
+
+def _tell(parts: NightParts, progress: TrainProgress) -> None:
+    note = f"loss {progress.loss:.3f}, {progress.tokens:,} tokens"
+    parts.watcher.advanced("train", progress.step, progress.steps, progress.left_s, note)
+    log.info(
+        "train.step step=%d steps=%d loss=%.4f kl=%.4f tokens=%d left_s=%.0f",
+        progress.step,
+        progress.steps,
+        progress.loss,
+        progress.kl,
+        progress.tokens,
+        progress.left_s,
+    )
+
+
+def _copy_into(source: Path, folder: Path) -> None:
+    for name in (CONFIG, WEIGHTS):
+        if not (source / name).is_file():
+            raise IntegrityError(f"the production adapter has no {name} in {source}", "web4-agent rollback")
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+
+
+def _keep_newest(parts: NightParts) -> None:
+    entries = [path for path in parts.home.backups.iterdir() if not path.name.startswith(".")]
+    for kind in (Path.is_dir, Path.is_file):
+        oldest_first = sorted(filter(kind, entries), key=lambda path: path.stat().st_mtime)
+        for path in oldest_first[: -parts.keep_backups]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,188 @@
+"""What a night is made of, what is asked of it, what each of its steps leaves, and what it reports."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+from web4_agent.backends.embedders.base import Embedder
+from web4_agent.backends.engines.base import EngineLauncher
+from web4_agent.backends.exporters.base import Exporter
+from web4_agent.backends.trainers.base import Trainer
+from web4_agent.backends.vectors.base import VectorStore
+from web4_agent.domain.home import Home
+from web4_agent.domain.ids import AdapterVersion, ContentHash, DocumentId, RunId
+from web4_agent.domain.progress import Unwatched, Watcher
+from web4_agent.domain.runs import RunState
+from web4_agent.domain.training import TrainedAdapter, TrainPolicy
+from web4_agent.domain.verdicts import GatePolicy, Verdict
+from web4_agent.steps.judging.measure import GateItems
+from web4_agent.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class NightParts:
+    """Everything a night needs, chosen by bootstrap. `base` is the base model's folder, `base_name` what to call it.
+
+    `open_store` and `embedder` are opened only for the steps that need them, so that training has the memory.
+    """
+
+    database: Database
+    home: Home
+    base: Path
+    base_name: str
+    trainer: Trainer
+    exporter: Exporter
+    launcher: EngineLauncher
+    embedder: Callable[[], Embedder]
+    open_store: Callable[[], VectorStore]
+    policy: TrainPolicy
+    gate: GatePolicy
+    items: GateItems
+    has_secret: Callable[[str], bool]
+    now: Callable[[], datetime]
+    versions: tuple[str, ...] = ()
+    keep_backups: int = 5
+    keep_runs: int = 14
+    watcher: Watcher = field(default_factory=Unwatched)
+    reached: Callable[[str], None] = lambda point: None
+
+
+@dataclass(frozen=True, slots=True)
+class NightRequest:
+    """`day`: documents up to this day are trained. Without `train` the night ends when its samples are prepared."""
+
+    day: date
+    train: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    documents: tuple[tuple[DocumentId, ContentHash], ...]
+    production: AdapterVersion
+    golden: AdapterVersion
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """`adapter` is empty when the base model serves: it is not ours to lose."""
+
+    adapter: str
+    ledger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """`samples` counts by origin (new, replay, general); `file` holds the SampleSet."""
+
+    file: Path
+    samples: dict[str, int]
+    loss_tokens: dict[str, int]
+    estimated_tokens: int
+    dropped: dict[str, int]
+    held_out: int
+    other_days: int
+    largest_document_share: float
+    notes: tuple[str, ...]
+    enough: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Files with the Measurement of production and of golden."""
+
+    production: Path
+    golden: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """All that a candidate is judged and recorded by."""
+
+    collected: Collected
+    prepared: Prepared
+    trained: TrainedAdapter
+    measured: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    folder: Path
+    version: AdapterVersion
+    weights_hash: ContentHash
+    artefact_hash: ContentHash
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`scores` is the file with the candidate's Measurement."""
+
+    scores: Path
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What `promote` or `reject` did: the adapter that serves from now on, and how many documents moved."""
+
+    serving: AdapterVersion
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    chunks_written: int
+    archive: str
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Bits per byte on one group of held-out texts: production before the night, the candidate after it, the base."""
+
+    group: str
+    items: int
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryPair:
+    """One canary side by side: what production and the candidate made of it."""
+
+    id: str
+    topic: str
+    before: bool
+    after: bool
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    name: str
+    seconds: float
+    peak_rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NightReport:
+    """The last screen of a night, as a value. Figures of parts that were not reached are zero or empty."""
+
+    run: RunId
+    day: date
+    state: RunState
+    sentence: str
+    documents: int
+    samples: dict[str, int]
+    tokens: int
+    loss_tokens: int
+    steps: int
+    first_loss: float
+    last_loss: float
+    learned: tuple[Learned, ...]
+    canaries: tuple[CanaryPair, ...]
+    verdicts: tuple[Verdict, ...]
+    serving: AdapterVersion
+    times: tuple[StepTime, ...]
+    places: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,154 @@
+"""The report of a night: built from what its steps committed, published as JSON and as Markdown."""
+
+from collections.abc import Iterable, Sequence
+
+from web4_agent.domain.home import Home
+from web4_agent.domain.runs import Run, RunState, StepRecord
+from web4_agent.domain.training import TrainedAdapter
+from web4_agent.domain.verdicts import CanaryResult, Verdict
+from web4_agent.flows.night.judging import read_measurement
+from web4_agent.flows.night.parts import (
+    CanaryPair,
+    Collected,
+    Judged,
+    Learned,
+    Measured,
+    NightParts,
+    NightReport,
+    Prepared,
+    Settled,
+    StepTime,
+)
+from web4_agent.records import adapters
+from web4_agent.steps.judging.measure import Measurement
+from web4_agent.storage.atomic import publish_text
+from web4_agent.storage.payload import from_json, to_json
+
+
+def build_report(
+    parts: NightParts, run: Run, state: RunState, sentence: str, records: Sequence[StepRecord]
+) -> NightReport:
+    """Read back what was committed; parts that the night did not reach stay empty."""
+    by_name = {record.name: record for record in records}
+    collected = from_json(Collected, by_name["collect"].payload)
+    prepared = from_json(Prepared, by_name["prepare"].payload) if "prepare" in by_name else None
+    trained = from_json(TrainedAdapter, by_name["train"].payload) if "train" in by_name else None
+    measured = from_json(Measured, by_name["measure"].payload) if "measure" in by_name else None
+    judged = [from_json(Judged, record.payload) for record in records if record.name.startswith("judge-")]
+    settled = from_json(Settled, by_name["settle"].payload) if "settle" in by_name else None
+    before = read_measurement(measured.production) if measured else None
+    after = read_measurement(judged[-1].scores) if judged else None
+    with parts.database.begin() as connection:
+        serving = adapters.read_pointer(connection).production
+    return NightReport(
+        run=run.id,
+        day=run.day,
+        state=state,
+        sentence=sentence,
+        documents=len(collected.documents),
+        samples=prepared.samples if prepared else {},
+        tokens=trained.tokens if trained else 0,
+        loss_tokens=trained.loss_tokens if trained else 0,
+        steps=trained.steps if trained else 0,
+        first_loss=trained.first_loss if trained else 0.0,
+        last_loss=trained.last_loss if trained else 0.0,
+        learned=_learned(before, after),
+        canaries=_canaries(before, after),
+        verdicts=tuple(one.verdict for one in judged),
+        serving=serving,
+        times=tuple(StepTime(record.name, record.seconds, record.peak_rss_bytes) for record in records),
+        places=tuple(_places(parts.home, run, settled)),
+        notes=prepared.notes if prepared else (),
+    )
+
+
+def publish_report(home: Home, report: NightReport) -> None:
+    folder = home.run(report.run)
+    publish_text(to_json(report, indent=1), folder / "report.json")
+    publish_text(as_markdown(report), folder / "report.md")
+
+
+def as_markdown(report: NightReport) -> str:
+    """The report for people: what was learned, the canaries, every rule of every verdict."""
+    lines = [f"# {report.run}", "", report.sentence, ""]
+    if report.samples:
+        counts = ", ".join(f"{count} {origin}" for origin, count in report.samples.items())
+        lines += [f"- Documents: {report.documents}", f"- Samples: {counts}"]
+    if report.steps:
+        lines += [
+            f"- Tokens: {report.tokens:,} in {report.steps} steps, {report.loss_tokens:,} with loss",
+            f"- Loss: {report.first_loss:.3f} at the first step, {report.last_loss:.3f} at the last",
+        ]
+    lines += [f"- Serving now: `{report.serving}`", *(f"- Note: {note}" for note in report.notes), ""]
+    if report.learned:
+        lines += ["| held out | texts | bits per byte before | after | change |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {one.group} | {one.items} | {one.before:.3f} | {one.after:.3f} | {one.after - one.before:+.3f} |"
+            for one in report.learned
+        ]
+    for verdict in report.verdicts:
+        lines += ["", *_verdict_lines(verdict)]
+    if report.canaries:
+        lines += ["", "| canary | topic | before | after |", "|---|---|---|---|"]
+        lines += [f"| {one.id} | {one.topic} | {_mark(one.before)} | {_mark(one.after)} |" for one in report.canaries]
+    lines += ["", "| step | seconds | peak memory, MB |", "|---|---|---|"]
+    lines += [f"| {one.name} | {one.seconds:.1f} | {one.peak_rss_bytes / 1e6:,.0f} |" for one in report.times]
+    lines += ["", *(f"- {name}: `{place}`" for name, place in report.places)]
+    return "\n".join(lines) + "\n"
+
+
+def _verdict_lines(verdict: Verdict) -> list[str]:
+    lines = [
+        f"## Verdict at scale {verdict.scale:g}: {verdict.decision}",
+        "",
+        f"Candidate `{verdict.candidate}`, artefact {verdict.candidate_hash[:16]}…, scored on {verdict.scored_on}.",
+        f"Production `{verdict.production}`, golden `{verdict.golden}`.",
+        "",
+        "| rule | | measured | limit |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {rule.rule} | {_mark(rule.passed)} | {rule.measured:.4f} | {rule.limit:g} |" for rule in verdict.rules
+    ]
+    return [*lines, "", *(f"- {reason}" for reason in verdict.reasons)]
+
+
+def _mark(passed: bool) -> str:  # noqa: FBT001 - the one thing it marks
+    return "pass" if passed else "**fail**"
+
+
+def _learned(before: Measurement | None, after: Measurement | None) -> tuple[Learned, ...]:
+    if before is None or after is None:
+        return ()
+    old, new = _by_group(before), _by_group(after)
+    return tuple(Learned(group, len(old[group]), _mean(old[group]), _mean(new.get(group, []))) for group in old)
+
+
+def _by_group(measurement: Measurement) -> dict[str, list[float]]:
+    groups: dict[str, list[float]] = {}
+    for _, group, bits in measurement.scores.held_out_bpb:
+        groups.setdefault(group, []).append(bits)
+    return groups
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _canaries(before: Measurement | None, after: Measurement | None) -> tuple[CanaryPair, ...]:
+    if before is None or after is None:
+        return ()
+    old: dict[str, CanaryResult] = {one.id: one for one in before.scores.canaries}
+    return tuple(
+        CanaryPair(one.id, one.topic, old[one.id].passed, one.passed, one.answer)
+        for one in after.scores.canaries
+        if one.id in old
+    )
+
+
+def _places(home: Home, run: Run, settled: Settled | None) -> Iterable[tuple[str, str]]:
+    yield "report", str(home.run(run.id) / "report.md")
+    yield "log", str(home.log(run.id))
+    yield "run folder", str(home.run(run.id))
+    if settled and settled.archive:
+        yield "archive", settled.archive

@@ -1,0 +1,228 @@
+"""The story of a night, top to bottom: each step publishes, then commits once; a killed night goes on where it was."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from web4_agent.domain.documents import DocumentState
+from web4_agent.domain.errors import UsageError
+from web4_agent.domain.ids import RunId
+from web4_agent.domain.runs import Run, RunState, StepRecord
+from web4_agent.domain.training import TrainedAdapter
+from web4_agent.domain.verdicts import Decision
+from web4_agent.flows.night import ending, judging, learning
+from web4_agent.flows.night.parts import (
+    BackedUp,
+    Collected,
+    Ended,
+    Exported,
+    Judged,
+    Measured,
+    NightParts,
+    NightReport,
+    NightRequest,
+    Prepared,
+    Settled,
+    Trial,
+)
+from web4_agent.flows.night.report import build_report, publish_report
+from web4_agent.pipeline.logbook import run_log
+from web4_agent.pipeline.runner import Runner, Step, require_forward_clock
+from web4_agent.records import adapters, documents, runs, samples, verdicts
+from web4_agent.storage.lock import exclusive
+
+FLOW = "night"
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+def evening(parts: NightParts, request: NightRequest) -> NightReport:
+    """Run the night of a day, or go on with the night that is open; returns its report.
+
+    Raises BusyError when another night runs, ClockError when the clock was set back, and whatever a step raises: then
+    the run stays open, production is untouched, and the same call continues it.
+    """
+    require_forward_clock(parts.database, parts.now())
+    with exclusive(parts.home.night_lock, doing="the evening loop"):
+        run = _open_run(parts, request)
+        with run_log(parts.home.log(run.id)):
+            log.info("night.opened run=%s day=%s", run.id, run.day)
+            try:
+                report = _Night(parts, run, request).go()
+            except Exception:
+                log.exception("night.stopped run=%s", run.id)
+                raise
+            log.info("night.ended run=%s state=%s", run.id, report.state)
+            return report
+
+
+def rehearse(parts: NightParts, request: NightRequest) -> Prepared | None:
+    """What tonight would train on, without a run, a claim or a file; None when nothing is new."""
+    with parts.database.begin() as connection:
+        rows = learning.trainable(connection, request.day)
+    return learning.rehearse(parts, rows, request.day) if rows else None
+
+
+def abandon(parts: NightParts) -> RunId:
+    """End the open night as failed and give its documents back to the buffer. Raises UsageError when none is open."""
+    with exclusive(parts.home.night_lock, doing="abandoning a night"), parts.database.begin() as connection:
+        run = runs.open_run(connection, FLOW)
+        if run is None:
+            raise UsageError("no night is open", "web4-agent status")
+        documents.release(connection, run.id, f"the night {run.id} was abandoned")
+        runs.end(connection, run.id, RunState.FAILED, parts.now())
+        return run.id
+
+
+def _open_run(parts: NightParts, request: NightRequest) -> Run:
+    with parts.database.begin() as connection:
+        return runs.open_run(connection, FLOW) or runs.start(connection, FLOW, request.day, parts.now())
+
+
+@dataclass(slots=True)
+class _Night:
+    parts: NightParts
+    run: Run
+    request: NightRequest
+
+    def go(self) -> NightReport:
+        runner = Runner(
+            self.parts.database, self.run.id, self.parts.now, announce=self._announce, reached=self.parts.reached
+        )
+        collected = runner.step(self._collect())
+        if not collected.documents:
+            return self._end(runner, RunState.NOTHING_NEW, "Nothing new: no untrained document is in the buffer.")
+        runner.step(self._step("backup", BackedUp, lambda: learning.back_up(self.parts, self.run, collected)))
+        prepared = runner.step(self._prepare(collected))
+        if not prepared.enough or not self.request.train:
+            return self._wait(runner, prepared)
+        trained = runner.step(
+            self._step("train", TrainedAdapter, lambda: learning.train(self.parts, self.run, collected, prepared))
+        )
+        measured = runner.step(
+            self._step("measure", Measured, lambda: judging.measure_before(self.parts, self.run, collected, prepared))
+        )
+        trial = Trial(collected, prepared, trained, measured)
+        exported, judged = self._candidates(runner, trial)
+        promoted = judged.verdict.decision is Decision.PROMOTE
+        if promoted:
+            runner.step(self._promote(trial, exported, judged))
+        else:
+            runner.step(self._reject(trial, exported, judged))
+        runner.step(self._step("settle", Settled, lambda: ending.settle(self.parts, self.run)))
+        if promoted:
+            return self._end(runner, RunState.PROMOTED, f"Promoted: {exported.version} serves from now on.")
+        return self._end(runner, RunState.REJECTED, f"Rejected: {collected.production} goes on serving.")
+
+    def _collect(self) -> Step[Collected]:
+        """Claim what is in the buffer up to the day. What arrives from now on waits for tomorrow."""
+
+        def do() -> Collected:
+            with self.parts.database.begin() as connection:
+                rows = learning.trainable(connection, self.run.day)
+                pointer = adapters.read_pointer(connection)
+            return Collected(tuple((row.id, row.content_hash) for row in rows), pointer.production, pointer.golden)
+
+        return Step("collect", Collected, do, lambda connection, it: _claim(connection, self.run, it))
+
+    def _prepare(self, collected: Collected) -> Step[Prepared]:
+        def commit(connection: Connection, it: Prepared) -> None:
+            chosen = learning.read_samples(it.file)
+            samples.put(connection, self.run.id, chosen.train)
+            days = {row.id: row.day for row in documents.of_run(connection, self.run.id)}
+            samples.put_held_out(
+                connection, self.run.id, [item for item in chosen.held_out if item.document in days], days
+            )
+
+        return Step("prepare", Prepared, lambda: learning.prepare(self.parts, self.run, collected), commit)
+
+    def _candidates(self, runner: Runner, trial: Trial) -> tuple[Exported, Judged]:
+        """Export and judge the night at full scale, then at smaller ones, until one passes or none is left."""
+        for scale in self.parts.gate.scales:
+            exported = runner.step(self._export(trial, scale))
+            judged = runner.step(self._judge(trial, exported))
+            if judged.verdict.decision is not Decision.REJECT:
+                break  # promoted, or a measurement that no smaller scale would mend
+        return exported, judged
+
+    def _export(self, trial: Trial, scale: float) -> Step[Exported]:
+        return self._step(
+            f"export-{scale:g}", Exported, lambda: judging.export(self.parts, self.run, trial.trained, scale)
+        )
+
+    def _judge(self, trial: Trial, exported: Exported) -> Step[Judged]:
+        return Step(
+            f"judge-{exported.scale:g}",
+            Judged,
+            lambda: judging.judge_candidate(self.parts, self.run, trial, exported),
+            lambda connection, it: verdicts.put(connection, self.run.id, it.verdict, self.parts.now()),
+        )
+
+    def _promote(self, trial: Trial, exported: Exported, judged: Judged) -> Step[Ended]:
+        return Step(
+            "promote",
+            Ended,
+            lambda: ending.publish(self.parts, self.run, trial, exported, judged),
+            lambda connection, _: ending.commit_promotion(
+                connection, self.run, trial.collected, exported, self.parts.now()
+            ),
+        )
+
+    def _reject(self, trial: Trial, exported: Exported, judged: Judged) -> Step[Ended]:
+        return Step(
+            "reject",
+            Ended,
+            lambda: Ended(trial.collected.production, len(trial.collected.documents)),
+            lambda connection, _: ending.commit_rejection(
+                connection, self.run, trial.collected, exported, judged.verdict, self.parts.now()
+            ),
+        )
+
+    def _wait(self, runner: Runner, prepared: Prepared) -> NightReport:
+        """Too few samples, or no training was asked for: the documents go back to the buffer, untrained."""
+        count = sum(prepared.samples.values())
+        sentence = (
+            "Prepared, not trained, as asked: the documents stay in the buffer."
+            if prepared.enough
+            else f"Waiting: {count} samples are fewer than {self.parts.policy.minimum_samples}; the documents stay in "
+            "the buffer for the next night."
+        )
+        return self._end(runner, RunState.DONE, sentence)
+
+    def _end(self, runner: Runner, state: RunState, sentence: str) -> NightReport:
+        """The report is a step like the others; with it the run ends and whatever it still claims is released."""
+
+        def do() -> NightReport:
+            report = build_report(self.parts, self.run, state, sentence, runner.records)
+            publish_report(self.parts.home, report)
+            ending.tidy(self.parts, self.run)
+            return report
+
+        def commit(connection: Connection, it: NightReport) -> None:
+            documents.release(connection, self.run.id, "")
+            runs.end(connection, self.run.id, it.state, self.parts.now())
+
+        return runner.step(Step("report", NightReport, do, commit))
+
+    def _step(self, name: str, outcome: type[T], do: Callable[[], T]) -> Step[T]:
+        return Step(name, outcome, do)
+
+    def _announce(self, name: str, record: StepRecord | None) -> None:
+        if record is None:
+            log.info("night.step_started run=%s step=%s", self.run.id, name)
+            self.parts.watcher.started(name)
+        else:
+            log.info("night.step_committed run=%s step=%s seconds=%.2f", self.run.id, name, record.seconds)
+            self.parts.watcher.finished(name, record.seconds)
+
+
+def _claim(connection: Connection, run: Run, collected: Collected) -> None:
+    claimed = documents.claim(connection, run.id, collected.documents)
+    if claimed != len(collected.documents):  # an index ran between reading and committing
+        states = documents.states(connection).get(DocumentState.CLAIMED, 0)
+        log.info(
+            "night.claimed run=%s wanted=%d claimed=%d states=%d", run.id, len(collected.documents), claimed, states
+        )

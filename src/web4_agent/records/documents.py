@@ -1,0 +1,293 @@
+"""The documents table: every version of every document, and the state it is in.
+
+States move `buffered -> claimed -> historical`; each move names the state it expects, so that a second run of the same
+step changes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Float,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from web4_agent.domain.documents import DocumentState, Header, QualityScore
+from web4_agent.domain.ids import AdapterVersion, ContentHash, DocumentId, RunId
+from web4_agent.storage.columns import UtcDateTime
+from web4_agent.storage.database import metadata
+from web4_agent.storage.payload import from_json, to_json
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", Text, nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("text_hash", String(64), nullable=False),
+    Column("day", Date, nullable=False, index=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("header", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("quality", Float, nullable=False),
+    Column("quality_parts", Text, nullable=False),
+    Column("ok_to_train", Boolean, nullable=False),
+    Column("ok_to_retrieve", Boolean, nullable=False),
+    Column("indexed_utc", UtcDateTime, nullable=False),
+    Column("run", String(64), index=True),
+    Column("adapter", String(32)),
+    Column("trained_utc", UtcDateTime),
+    PrimaryKeyConstraint("id", "content_hash"),
+)
+
+LIVE = (DocumentState.BUFFERED, DocumentState.CLAIMED, DocumentState.HISTORICAL, DocumentState.QUARANTINED)
+"""States in which a version is the document's present one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """One version of a document. `run` claims it or trained it; `adapter` is the version it was trained into."""
+
+    id: DocumentId
+    content_hash: ContentHash
+    text_hash: ContentHash
+    day: date
+    state: DocumentState
+    reason: str
+    title: str
+    header: Header
+    text: str
+    quality: QualityScore
+    ok_to_train: bool
+    ok_to_retrieve: bool
+    indexed_utc: datetime
+    run: RunId | None = None
+    adapter: AdapterVersion | None = None
+    trained_utc: datetime | None = None
+
+
+def add(connection: Connection, row: DocumentRow) -> None:
+    connection.execute(
+        insert(documents).values(
+            id=row.id,
+            content_hash=row.content_hash,
+            text_hash=row.text_hash,
+            day=row.day,
+            state=row.state,
+            reason=row.reason,
+            title=row.title,
+            header=to_json(row.header),
+            text=row.text,
+            quality=row.quality.total,
+            quality_parts=to_json(row.quality),
+            ok_to_train=row.ok_to_train,
+            ok_to_retrieve=row.ok_to_retrieve,
+            indexed_utc=row.indexed_utc,
+            run=row.run,
+            adapter=row.adapter,
+            trained_utc=row.trained_utc,
+        )
+    )
+
+
+def revive(connection: Connection, document: DocumentId, content_hash: ContentHash) -> None:
+    """A version that was superseded or gone is back on disk: trained before, it is historical again; else buffered."""
+    connection.execute(
+        update(documents)
+        .where(_key(document, content_hash), documents.c.adapter.is_not(None))
+        .values(state=DocumentState.HISTORICAL, reason="")
+    )
+    connection.execute(
+        update(documents)
+        .where(_key(document, content_hash), documents.c.adapter.is_(None))
+        .values(state=DocumentState.BUFFERED, reason="", run=None)
+    )
+
+
+def retire(connection: Connection, document: DocumentId, state: DocumentState, reason: str) -> int:
+    """Move the present version out of use (superseded, gone). A claimed one stays for its run. Returns how many."""
+    keep = (DocumentState.BUFFERED, DocumentState.HISTORICAL, DocumentState.QUARANTINED)
+    return connection.execute(
+        update(documents)
+        .where(documents.c.id == document, documents.c.state.in_(keep))
+        .values(state=state, reason=reason)
+    ).rowcount
+
+
+def claim(connection: Connection, run: RunId, rows: Sequence[tuple[DocumentId, ContentHash]]) -> int:
+    """Bind buffered versions to a run; others are passed over. Returns how many were bound."""
+    return sum(
+        connection.execute(
+            update(documents)
+            .where(_key(*row), documents.c.state == DocumentState.BUFFERED)
+            .values(state=DocumentState.CLAIMED, run=run)
+        ).rowcount
+        for row in rows
+    )
+
+
+def release(connection: Connection, run: RunId, reason: str) -> int:
+    """Give a run's claimed versions back to the buffer, untrained. Ones that were edited meanwhile are superseded."""
+    freed = connection.execute(
+        update(documents)
+        .where(documents.c.run == run, documents.c.state == DocumentState.CLAIMED)
+        .values(state=DocumentState.BUFFERED, run=None, reason=reason)
+    ).rowcount
+    _supersede_older(connection)
+    return freed
+
+
+def settle(connection: Connection, run: RunId, adapter: AdapterVersion, now: datetime) -> int:
+    """Mark a run's claimed versions trained into `adapter` and move them to history. Returns how many."""
+    moved = connection.execute(
+        update(documents)
+        .where(documents.c.run == run, documents.c.state == DocumentState.CLAIMED)
+        .values(state=DocumentState.HISTORICAL, adapter=adapter, trained_utc=now, reason="")
+    ).rowcount
+    _supersede_older(connection)
+    return moved
+
+
+def present(connection: Connection, document: DocumentId) -> DocumentRow | None:
+    """The newest version that is in use, or None."""
+    rows = _rows(
+        connection,
+        select(documents)
+        .where(documents.c.id == document, documents.c.state.in_(LIVE))
+        .order_by(documents.c.indexed_utc.desc()),
+    )
+    return rows[0] if rows else None
+
+
+def find(connection: Connection, document: DocumentId, content_hash: ContentHash) -> DocumentRow | None:
+    rows = _rows(connection, select(documents).where(_key(document, content_hash)))
+    return rows[0] if rows else None
+
+
+def in_state(connection: Connection, *states: DocumentState, until: date | None = None) -> list[DocumentRow]:
+    """Versions in these states (up to a day), oldest day first, then by id."""
+    query = select(documents).where(documents.c.state.in_(states))
+    if until is not None:
+        query = query.where(documents.c.day <= until)
+    return _rows(connection, query.order_by(documents.c.day, documents.c.id))
+
+
+def of_run(connection: Connection, run: RunId) -> list[DocumentRow]:
+    """Versions that a run claimed or trained, oldest day first, then by id."""
+    query = select(documents).where(documents.c.run == run).order_by(documents.c.day, documents.c.id)
+    return _rows(connection, query)
+
+
+def states(connection: Connection) -> dict[DocumentState, int]:
+    query = select(documents.c.state, func.count()).group_by(documents.c.state)
+    return {DocumentState(state): count for state, count in connection.execute(query)}
+
+
+def known(connection: Connection) -> dict[DocumentId, tuple[ContentHash, ...]]:
+    """Content hashes of the versions in use, by document."""
+    query = select(documents.c.id, documents.c.content_hash).where(documents.c.state.in_(LIVE))
+    found: dict[DocumentId, tuple[ContentHash, ...]] = {}
+    for document, content_hash in connection.execute(query):
+        found[document] = (*found.get(document, ()), content_hash)
+    return found
+
+
+def _supersede_older(connection: Connection) -> None:
+    """Of several versions in use, only the one indexed last stays so."""
+    newer = documents.alias("newer")
+    exists = (
+        select(newer.c.id)
+        .where(
+            newer.c.id == documents.c.id,
+            newer.c.state.in_(LIVE),
+            newer.c.indexed_utc > documents.c.indexed_utc,
+        )
+        .exists()
+    )
+    settled = (DocumentState.BUFFERED, DocumentState.HISTORICAL)
+    connection.execute(
+        update(documents)
+        .where(documents.c.state.in_(settled), exists)
+        .values(state=DocumentState.SUPERSEDED, reason="a newer version was indexed")
+    )
+
+
+def _key(document: DocumentId, content_hash: ContentHash):  # type: ignore[no-untyped-def] # SQLAlchemy's clause type is private
+    return and_(documents.c.id == document, documents.c.content_hash == content_hash)
+
+
+def _rows(connection: Connection, query) -> list[DocumentRow]:  # type: ignore[no-untyped-def] # any select of this table
+    return [_row(mapping) for mapping in connection.execute(query).mappings()]
+
+
+def _row(mapping) -> DocumentRow:  # type: ignore[no-untyped-def] # a row mapping of this table
+    fields = {name: mapping[name] for name in DocumentRow.__dataclass_fields__ if name not in {"header", "quality"}}
+    fields["state"] = DocumentState(mapping["state"])
+    return DocumentRow(
+        **fields,
+        header=from_json(Header, mapping["header"]),
+        quality=from_json(QualityScore, mapping["quality_parts"]),
+    )
+
+
+def ids(rows: Iterable[DocumentRow]) -> tuple[DocumentId, ...]:
+    return tuple(row.id for row in rows)
+
+
+def live_states(connection: Connection) -> dict[DocumentId, DocumentState]:
+    """The state of every document in use; of two versions in use, that of the one indexed last."""
+    query = (
+        select(documents.c.id, documents.c.state).where(documents.c.state.in_(LIVE)).order_by(documents.c.indexed_utc)
+    )
+    return {row.id: DocumentState(row.state) for row in connection.execute(query)}
+
+
+def follow_lineage(
+    connection: Connection, lineage: Sequence[AdapterVersion], reason: str, *, retrain: bool
+) -> tuple[int, int]:
+    """After the pointer moved: versions trained outside the lineage leave history, those set aside before come back.
+
+    Returns (left, came back). With `retrain` those that leave go to the buffer and forget their adapter.
+    """
+    outside = and_(documents.c.state == DocumentState.HISTORICAL, documents.c.adapter.not_in(lineage))
+    change: dict[str, object] = {"state": DocumentState.QUARANTINED, "reason": reason}
+    if retrain:
+        change = {"state": DocumentState.BUFFERED, "reason": reason, "adapter": None, "run": None, "trained_utc": None}
+    left = connection.execute(update(documents).where(outside).values(**change)).rowcount
+    back = connection.execute(
+        update(documents)
+        .where(
+            documents.c.state == DocumentState.QUARANTINED,
+            documents.c.reason == reason,
+            documents.c.adapter.in_(lineage),
+        )
+        .values(state=DocumentState.HISTORICAL, reason="")
+    ).rowcount
+    return left, back
+
+
+def contradictions(connection: Connection) -> list[DocumentId]:
+    """Documents whose row contradicts its state: history without an adapter, a claim without a run, two in use."""
+    history = and_(documents.c.state == DocumentState.HISTORICAL, documents.c.adapter.is_(None))
+    claimed = and_(documents.c.state == DocumentState.CLAIMED, documents.c.run.is_(None))
+    wrong = set(connection.execute(select(documents.c.id).where(or_(history, claimed))).scalars())
+    settled = (DocumentState.BUFFERED, DocumentState.HISTORICAL)
+    twice = (
+        select(documents.c.id).where(documents.c.state.in_(settled)).group_by(documents.c.id).having(func.count() > 1)
+    )
+    return sorted(wrong | set(connection.execute(twice).scalars()))

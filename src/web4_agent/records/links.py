@@ -1,0 +1,89 @@
+"""The links table: the breadcrumb graph. A link that names no known document keeps the name it looked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from web4_agent.domain.documents import LinkKind
+from web4_agent.domain.ids import DocumentId
+from web4_agent.storage.database import metadata
+
+links = Table(
+    "links",
+    metadata,
+    Column("source", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("target_name", Text, nullable=False, index=True),
+    Column("target", Text, index=True),
+    Column("url", Text, nullable=False),
+    PrimaryKeyConstraint("source", "position"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    source: DocumentId
+    kind: LinkKind
+    target_name: str
+    target: DocumentId | None
+    url: str
+
+
+def replace(connection: Connection, source: DocumentId, rows: Sequence[LinkRow]) -> None:
+    connection.execute(delete(links).where(links.c.source == source))
+    if rows:
+        connection.execute(
+            insert(links),
+            [
+                {
+                    "source": source,
+                    "position": position,
+                    "kind": row.kind,
+                    "target_name": row.target_name,
+                    "target": row.target,
+                    "url": row.url,
+                }
+                for position, row in enumerate(rows)
+            ],
+        )
+
+
+def resolve_waiting(connection: Connection, name: str, target: DocumentId) -> int:
+    """Links written before their target was known find it now. Returns how many did."""
+    return connection.execute(
+        update(links).where(links.c.target_name == name, links.c.target.is_(None)).values(target=target)
+    ).rowcount
+
+
+def previous(connection: Connection) -> dict[DocumentId, DocumentId]:
+    """For each document that names one: the document before it."""
+    query = select(links.c.source, links.c.target).where(
+        links.c.kind == LinkKind.PREVIOUS, links.c.target.is_not(None), links.c.target != links.c.source
+    )
+    return {row.source: row.target for row in connection.execute(query)}
+
+
+def counts(connection: Connection) -> tuple[int, int]:
+    """(links, links whose target is known)."""
+    row = connection.execute(select(func.count(), func.count(links.c.target)).select_from(links)).one()
+    return int(row[0]), int(row[1])
+
+
+def remove(connection: Connection, document: DocumentId) -> None:
+    connection.execute(delete(links).where(links.c.source == document))
+    connection.execute(update(links).where(links.c.target == document).values(target=None))

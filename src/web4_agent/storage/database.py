@@ -1,0 +1,116 @@
+"""The one database: an engine over SQLite (WAL) or PostgreSQL, and transactions whose errors say what to do.
+
+Called by bootstrap (open) and by flows (transactions); records hold the statements.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import DatabaseError as SqlDatabaseError
+
+from web4_agent.domain.errors import DatabaseError, DiskFullError
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Every table of `records` is in it; migrations make what it says, and a test compares the two."""
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+class Database:
+    """A connection pool. `begin` gives a transaction that commits at its end or rolls back on any error."""
+
+    def __init__(self, url: str) -> None:
+        """Raises DatabaseError when the URL names no known database or its driver is not installed."""
+        try:
+            self._engine = create_engine(make_url(url), pool_pre_ping=not url.startswith("sqlite"))
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            raise DatabaseError(
+                f"the database URL can't be used: {error}",
+                "set database.url to sqlite:///PATH or postgresql+psycopg://… (pip install 'web4-agent[postgres]')",
+            ) from error
+        if self.is_sqlite:
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+
+    @property
+    def engine(self) -> Engine:
+        """For migrations only."""
+        return self._engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    @property
+    def name(self) -> str:
+        """The URL without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction. Raises DatabaseError (locked, broken, unreachable) or DiskFullError."""
+        with translated_sql_errors(self.name), self._engine.begin() as connection:
+            yield connection
+
+    def snapshot(self, out: Path) -> bool:
+        """Write a whole, consistent copy to `out` while others read and write. False where the server must do it."""
+        if not self.is_sqlite:
+            return False
+        with translated_sql_errors(self.name), self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("VACUUM INTO ?", (str(out),))
+        return True
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+@contextmanager
+def translated_sql_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        cause = str(error.orig)
+        if "full" in cause:
+            raise DiskFullError(
+                f"no space left for the database {name}", "free some space on its disk, then run again"
+            ) from error
+        hint = "close the other program that holds it, then run again" if "locked" in cause else "web4-agent doctor"
+        raise DatabaseError(f"the database {name} can't be used: {cause}", hint) from error
+    except SqlDatabaseError as error:
+        if "malformed" in str(error.orig) or "not a database" in str(error.orig):
+            raise DatabaseError(
+                f"the database {name} is damaged: {error.orig}",
+                "restore the newest copy from the home's backups folder",
+            ) from error
+        raise
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:  # the driver's own connection has no public type
+    """WAL so that readers never wait for the writer; FULL so that a committed step survives a power cut."""
+    connection.isolation_level = None  # SQLAlchemy's begin event starts transactions, not the driver
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # a reader that turns writer half-way could only fail

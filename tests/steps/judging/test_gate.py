@@ -1,0 +1,285 @@
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.steps.judging import nights
+from web4_agent.domain.verdicts import Decision, GatePolicy, Margin, ModelScores, Stratum
+from web4_agent.steps.judging.gate import TRAINERS_COPY, first_passing
+
+
+def test_a_good_night_is_promoted_and_says_why() -> None:
+    verdict = nights.verdict()
+    assert verdict.decision is Decision.PROMOTE
+    assert verdict.candidate_hash == "ab" * 32
+    assert any("margins against production: mean change" in reason.lower() for reason in verdict.reasons)
+
+
+def test_a_night_judged_against_the_base_model_alone_is_promoted() -> None:
+    base = replace(nights.production(), version="base")
+    assert nights.verdict(before=base, baseline=base).decision is Decision.PROMOTE
+
+
+def test_nothing_varying_is_safe() -> None:
+    same = nights.production()
+    unchanged = replace(same, version="a-same", held_out_bpb=nights.held_out(0.1), neutral_kl=0.0)
+    verdict = nights.verdict(unchanged, trained_parity=dict.fromkeys(nights.TEXTS, 0.0))
+    assert verdict.decision is Decision.PROMOTE
+
+
+def test_equal_margins_everywhere_do_not_divide_by_nothing() -> None:
+    flat = tuple(replace(margin, value=1.0) for margin in nights.margins())
+    side = replace(nights.production(), margins=flat, rescored=((flat[0].item, 1.0),))
+    scores = replace(nights.candidate(), margins=flat)
+    assert nights.verdict(scores, before=side, baseline=side).decision is Decision.PROMOTE
+
+
+def test_an_overall_drop_is_rejected() -> None:
+    verdict = nights.verdict(nights.candidate(change=-0.15))
+    assert verdict.decision is Decision.REJECT
+    assert "margins against production" in nights.failed_rules(verdict)
+
+
+@pytest.mark.parametrize("stratum", list(Stratum))
+def test_a_drop_in_one_stratum_is_rejected(stratum: Stratum) -> None:
+    scores = nights.shifted(nights.candidate(), -0.35, lambda margin: margin.stratum is stratum)
+    verdict = nights.verdict(scores)
+    assert verdict.decision is Decision.REJECT
+    assert f"{stratum.value} against production" in nights.failed_rules(verdict)
+
+
+def test_slow_drift_from_golden_is_rejected_although_each_night_passes() -> None:
+    before = nights.shifted(nights.production(), -0.12)
+    before = replace(before, rescored=tuple((margin.item, margin.value) for margin in before.margins[:5]))
+    verdict = nights.verdict(nights.shifted(nights.candidate(), -0.17), before=before)
+    assert verdict.decision is Decision.REJECT
+    assert "margins against golden" in nights.failed_rules(verdict)
+    assert "margins against production" not in nights.failed_rules(verdict)
+
+
+def test_too_much_divergence_on_neutral_prompts_is_rejected() -> None:
+    verdict = nights.verdict(replace(nights.candidate(), neutral_kl=0.11))
+    assert nights.failed_rules(verdict) == ["drift from golden"]
+    assert "0.110" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize("gain", [0.0, -0.05])
+def test_a_night_that_learned_nothing_is_rejected(gain: float) -> None:
+    bits = tuple((item, group, value - gain) for item, group, value in nights.production().held_out_bpb)
+    verdict = nights.verdict(replace(nights.candidate(), held_out_bpb=bits))
+    assert nights.failed_rules(verdict) == ["gain on tonight's held-out texts"]
+    assert verdict.decision is Decision.REJECT
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_fewer_than_two_held_out_texts_of_tonight_are_no_proof_of_gain(kept: int) -> None:
+    def few(scores: ModelScores) -> ModelScores:
+        return replace(scores, held_out_bpb=scores.held_out_bpb[8 - kept :])
+
+    verdict = nights.verdict(few(nights.candidate()), before=few(nights.production()))
+    assert verdict.decision is Decision.REJECT
+    assert any("no data is not a pass" in reason for reason in verdict.reasons)
+
+
+def test_three_canaries_newly_failing_are_rejected_and_two_are_not() -> None:
+    before = replace(nights.production(), canaries=nights.canaries(20))
+    three = nights.verdict(replace(nights.candidate(), canaries=nights.canaries(17)), before=before)
+    two = nights.verdict(replace(nights.candidate(), canaries=nights.canaries(18)), before=before)
+    assert nights.failed_rules(three) == ["canaries, newly failing"]
+    assert "c17, c18, c19" in three.reasons[0]
+    assert two.decision is Decision.PROMOTE
+
+
+def test_fewer_than_seventeen_canaries_are_rejected_where_production_has_them() -> None:
+    verdict = nights.verdict(replace(nights.candidate(), canaries=nights.canaries(16)))
+    assert nights.failed_rules(verdict) == ["canaries, passing"]
+
+
+def test_a_small_model_must_pass_as_many_canaries_as_production() -> None:
+    before = replace(nights.production(), canaries=nights.canaries(11))
+    worse = nights.verdict(replace(nights.candidate(), canaries=nights.canaries(10)), before=before)
+    equal = nights.verdict(replace(nights.candidate(), canaries=nights.canaries(11)), before=before)
+    assert nights.failed_rules(worse) == ["canaries, passing"]
+    assert equal.decision is Decision.PROMOTE
+
+
+def test_a_critical_canary_that_production_passes_may_not_fail() -> None:
+    lost = (nights.canary("c00", passed=False, critical=True), *nights.canaries(20)[1:])
+    verdict = nights.verdict(replace(nights.candidate(), canaries=lost))
+    assert nights.failed_rules(verdict) == ["critical canaries"]
+
+
+def test_a_critical_canary_that_production_fails_too_is_named_and_does_not_block() -> None:
+    lost = (nights.canary("c00", passed=False, critical=True), *nights.canaries(20)[1:])
+    verdict = nights.verdict(
+        replace(nights.candidate(), canaries=lost), before=replace(nights.production(), canaries=lost)
+    )
+    assert verdict.decision is Decision.PROMOTE
+    assert any("Production fails these already: c00" in outcome.sentence for outcome in verdict.rules)
+
+
+@pytest.mark.parametrize(("wordings", "decision"), [(1, Decision.PROMOTE), (2, Decision.REJECT), (3, Decision.REJECT)])
+def test_a_critical_family_fails_with_two_of_its_three_wordings(wordings: int, decision: Decision) -> None:
+    names = {f"safety-{at}" for at in range(wordings)}
+
+    def turn(margin: Margin) -> Margin:
+        return replace(margin, value=-0.5) if margin.item in names else margin
+
+    scores = nights.candidate(spread=0.0)
+    scores = replace(scores, margins=tuple(map(turn, scores.margins)))
+    verdict = nights.verdict(
+        scores, policy=replace(GatePolicy(), stratum_production_margin=-9, stratum_golden_margin=-9)
+    )
+    assert verdict.decision is decision
+    assert ("critical families, failing" in nights.failed_rules(verdict)) is (decision is Decision.REJECT)
+
+
+def test_no_critical_family_asked_is_no_pass() -> None:
+    def uncritical(scores: ModelScores) -> ModelScores:
+        return replace(scores, margins=tuple(replace(margin, critical=False) for margin in scores.margins))
+
+    sides = [uncritical(side) for side in (nights.candidate(), nights.production(), nights.golden())]
+    verdict = nights.verdict(sides[0], before=sides[1], baseline=sides[2])
+    assert nights.failed_rules(verdict) == ["critical families, failing"]
+
+
+def test_rescoring_that_differs_voids_the_measurement() -> None:
+    before = nights.production()
+    before = replace(before, rescored=((before.margins[0].item, before.margins[0].value + 0.01),))
+    verdict = nights.verdict(before=before)
+    assert verdict.decision is Decision.VOID
+    assert nights.failed_rules(verdict) == ["rescoring"]
+
+
+def test_no_rescoring_voids_the_measurement() -> None:
+    assert nights.verdict(before=replace(nights.production(), rescored=())).decision is Decision.VOID
+
+
+def test_a_served_change_unlike_the_trained_one_is_an_export_fault() -> None:
+    verdict = nights.verdict(trained_parity=dict.fromkeys(nights.TEXTS, 0.6))
+    assert verdict.decision is Decision.VOID
+    assert "export fault" in verdict.reasons[0]
+
+
+def test_the_noise_of_a_quantised_base_is_no_export_fault() -> None:
+    served = replace(nights.candidate(), parity=tuple((name, -2.87) for name in nights.TEXTS))
+    before = replace(nights.production(), parity=tuple((name, -3.09) for name in nights.TEXTS))
+    assert nights.verdict(served, before=before).decision is Decision.PROMOTE
+
+
+def test_an_adapter_served_at_the_wrong_strength_is_an_export_fault_though_no_token_is_far_off() -> None:
+    verdict = nights.verdict(trained_parity=dict.fromkeys(nights.TEXTS, 0.3))
+    assert verdict.decision is Decision.VOID
+    assert "0.67 times the trainer's" in verdict.reasons[0]
+
+
+def test_faults_that_cancel_out_in_the_mean_are_seen() -> None:
+    trained = {"one": 0.6, "two": -0.2, "three": 0.6, "four": -0.2}
+    assert nights.verdict(trained_parity=trained).decision is Decision.VOID
+
+
+def test_a_change_below_the_noise_is_held_to_the_limit_alone() -> None:
+    served = replace(nights.candidate(), parity=tuple((name, -3.05) for name in nights.TEXTS))
+    verdict = nights.verdict(served, trained_parity=dict.fromkeys(nights.TEXTS, 0.05))
+    assert verdict.decision is Decision.PROMOTE
+
+
+@pytest.mark.parametrize("trained", [None, {}, {"one": 0.2}])
+def test_parity_not_measured_voids_the_measurement(trained: dict[str, float] | None) -> None:
+    assert nights.verdict(trained_parity=trained).decision is Decision.VOID
+
+
+def test_where_the_trainers_copy_is_scored_the_verdict_says_that_the_export_was_not_checked() -> None:
+    verdict = nights.verdict(scored_on=TRAINERS_COPY, trained_parity=None)
+    assert verdict.decision is Decision.PROMOTE
+    assert any("exported file was not checked" in outcome.sentence for outcome in verdict.rules)
+
+
+def test_models_asked_different_items_are_not_compared() -> None:
+    scores = nights.candidate()
+    verdict = nights.verdict(replace(scores, margins=scores.margins[1:]))
+    assert verdict.decision is Decision.VOID
+    assert "Margins differ" in verdict.reasons[0]
+
+
+def test_the_first_passing_scale_wins() -> None:
+    rejected, passed = nights.verdict(nights.candidate(change=-0.5)), nights.verdict()
+    assert first_passing([rejected, passed]) is passed
+    assert first_passing([rejected]) is None
+
+
+PARTS = ("canaries", "margins", "held_out_bpb", "parity")
+
+
+def without(scores: ModelScores, part: str) -> ModelScores:
+    return with_part(scores, part, ())
+
+
+def with_part(scores: ModelScores, part: str, value: object) -> ModelScores:
+    changes: dict[str, Any] = {part: value}
+    return replace(scores, **changes)
+
+
+@given(side=st.sampled_from(["candidate", "production", "golden"]), part=st.sampled_from(PARTS))
+def test_nothing_is_promoted_when_a_part_is_missing(side: str, part: str) -> None:
+    if side == "golden" and part in {"held_out_bpb", "parity"}:
+        return  # golden is asked for neither
+    sides = {"candidate": nights.candidate(), "production": nights.production(), "golden": nights.golden()}
+    sides[side] = without(sides[side], part)
+    verdict = nights.verdict(sides["candidate"], before=sides["production"], baseline=sides["golden"])
+    assert verdict.decision is not Decision.PROMOTE
+
+
+@given(part=st.sampled_from(PARTS))
+def test_nothing_is_promoted_when_a_part_is_missing_on_all_sides(part: str) -> None:
+    sides = [without(side, part) for side in (nights.candidate(), nights.production(), nights.golden())]
+    verdict = nights.verdict(sides[0], before=sides[1], baseline=sides[2])
+    assert verdict.decision is not Decision.PROMOTE
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    broken=st.sampled_from([math.nan, math.inf, -math.inf]),
+    side=st.integers(0, 2),
+    part=st.sampled_from(["margins", "held_out_bpb", "neutral_kl", "parity", "trained", "rescored"]),
+    at=st.integers(0, 7),
+)
+def test_nothing_is_promoted_when_a_figure_is_not_finite(broken: float, side: int, part: str, at: int) -> None:
+    sides = [nights.candidate(), nights.production(), nights.golden()]
+    trained = dict(nights.TRAINED_PARITY)
+    if part == "trained":
+        trained["one"] = broken
+    else:
+        sides[side] = _break(sides[side], part, at, broken)
+    intact = sides == [nights.candidate(), nights.production(), nights.golden()] and part != "trained"
+    verdict = nights.verdict(sides[0], before=sides[1], baseline=sides[2], trained_parity=trained)
+    assert intact or verdict.decision is not Decision.PROMOTE
+
+
+def _break(scores: ModelScores, part: str, at: int, broken: float) -> ModelScores:
+    if part == "neutral_kl":
+        return replace(scores, neutral_kl=broken)
+    if part == "margins":
+        spoiled = replace(scores.margins[at], value=broken)
+        return replace(scores, margins=(*scores.margins[:at], spoiled, *scores.margins[at + 1 :]))
+    entries = getattr(scores, part)
+    if not entries:
+        return scores
+    at %= len(entries)
+    return with_part(scores, part, (*entries[:at], (*entries[at][:-1], broken), *entries[at + 1 :]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(start=st.floats(-0.3, 0.3), loss=st.floats(0.0, 1.0))
+def test_a_worse_candidate_is_never_promoted_where_a_better_one_is_rejected(start: float, loss: float) -> None:
+    better = nights.verdict(nights.shifted(nights.candidate(), start))
+    worse = nights.verdict(nights.shifted(nights.candidate(), start - loss))
+    assert better.decision is Decision.PROMOTE or worse.decision is not Decision.PROMOTE
+
+
+def test_the_gate_both_promotes_and_rejects() -> None:
+    decisions = {nights.verdict(nights.candidate(change=change)).decision for change in (0.0, 0.05, -0.2, -1.0)}
+    assert decisions == {Decision.PROMOTE, Decision.REJECT}

@@ -1,0 +1,103 @@
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from web4_agent.domain.errors import DatabaseError
+from web4_agent.records import (
+    adapters,
+    chunks,
+    collections,
+    documents,
+    links,
+    rejections,
+    runs,
+    samples,
+    timeline,
+    verdicts,
+)
+from web4_agent.storage.columns import UtcDateTime
+from web4_agent.storage.database import Database, metadata, sqlite_url
+from web4_agent.storage.migrations import migrate
+
+RECORDS = (adapters, chunks, collections, documents, links, rejections, runs, samples, timeline, verdicts)
+
+
+def test_migrations_make_what_the_records_say(database: Database) -> None:
+    assert len(metadata.tables) > len(RECORDS)
+    with database.begin() as connection:
+        context = MigrationContext.configure(connection)
+        different = [
+            change
+            for change in compare_metadata(context, metadata)
+            if "chunks_lexical" not in str(change) and "alembic" not in str(change)
+        ]
+    assert different == []
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(text("INSERT INTO collections VALUES ('kept', 3)"))
+    migrate(database)
+    with database.begin() as connection:
+        assert collections.epochs(connection) == {"kept": 3}
+
+
+def test_a_ledger_of_a_newer_version_is_refused(database: Database) -> None:
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseError, match="newer version"):
+        migrate(database)
+
+
+def test_an_error_rolls_the_transaction_back(database: Database) -> None:
+    def fails() -> None:
+        with database.begin() as connection:
+            collections.raise_epoch(connection, "lost")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fails()
+    with database.begin() as connection:
+        assert collections.epochs(connection) == {}
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database at all, just some text" * 50)
+    with pytest.raises(DatabaseError, match="damaged"):
+        migrate(Database(sqlite_url(tmp_path / "ledger.db")))
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysteryql://host/x", "mysql://u:p@h/d"])
+def test_a_url_that_can_not_be_used_is_named(url: str) -> None:
+    with pytest.raises(DatabaseError, match="can't be used"):
+        Database(url)
+
+
+def test_a_locked_database_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web4_agent.storage.database.BUSY_TIMEOUT_MS", 50)
+    other = Database(database.engine.url.render_as_string(hide_password=False))
+    with database.begin(), pytest.raises(DatabaseError, match="locked"), other.begin():
+        pass
+    other.close()
+
+
+def test_a_snapshot_is_a_whole_ledger(database: Database, tmp_path: Path) -> None:
+    with database.begin() as connection:
+        collections.raise_epoch(connection, "buffer")
+    assert database.snapshot(tmp_path / "copy.db")
+    copy = Database(sqlite_url(tmp_path / "copy.db"))
+    with copy.begin() as connection:
+        assert collections.epochs(connection) == {"buffer": 1}
+    copy.close()
+
+
+def test_times_are_kept_in_utc_and_naive_ones_refused(database: Database) -> None:
+    column = UtcDateTime()
+    local = datetime(2026, 3, 2, 23, tzinfo=timezone(timedelta(hours=2)))
+    assert column.process_bind_param(local, database.engine.dialect) == datetime(2026, 3, 2, 21, tzinfo=UTC)
+    with pytest.raises(ValueError, match="without a zone"):
+        column.process_bind_param(datetime(2026, 3, 2), database.engine.dialect)  # noqa: DTZ001 - the case under test

@@ -1,0 +1,73 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from web4_agent import settings
+from web4_agent.domain.errors import SettingsError
+
+
+def write(home: Path, text: str) -> Path:
+    (home / "web4.toml").write_text(text, encoding="utf-8")
+    return home
+
+
+def test_the_written_file_holds_every_default_with_its_reason(tmp_path: Path) -> None:
+    text = settings.as_toml()
+    assert settings.load(write(tmp_path, text), {}) == settings.Settings()
+    tables = tomllib.loads(text)
+    for table, field in settings.Settings.model_fields.items():
+        for key, option in field.annotation.model_fields.items():  # type: ignore[union-attr] # a table
+            assert key in tables[table]
+            assert option.description
+            assert f"# {option.description}\n{key} = " in text
+
+
+def test_an_override_is_written_and_an_unknown_one_refused() -> None:
+    assert 'root = "/some/\\"journal"' in settings.as_toml({"journal.root": '/some/"journal'})
+    with pytest.raises(SettingsError, match=r"journal\.rot"):
+        settings.as_toml({"journal.rot": "x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[training]\nepoch = 3", ["training.epoch", "web4.toml", "training.epochs"]),
+        ("[trainig]\nepochs = 3", ["trainig", "web4.toml", "training"]),
+        ("[training]\nepochs = 'many'", ["training.epochs", "'many'", "web4.toml"]),
+        ("[training]\nepochs = 99", ["training.epochs", "99", "web4.toml"]),
+        ("[engine]\nkind = 'gpt'", ["engine.kind", "'gpt'", "ollama"]),
+        ("training = 3", ["training", "web4.toml"]),
+        ("= nonsense", ["web4.toml", "TOML"]),
+    ],
+)
+def test_a_bad_file_names_key_value_source_and_fix(tmp_path: Path, text: str, said: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.load(write(tmp_path, text), {})
+    told = f"{caught.value.message} {caught.value.hint}"
+    assert [word for word in said if word not in told] == []
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB4_TRAINING__EPOCHS", "3")
+    assert settings.load(write(tmp_path, "[training]\nepochs = 2")).training.epochs == 3
+
+
+def test_a_bad_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB4_TRAINING__EPOCHS", "many")
+    with pytest.raises(SettingsError, match="WEB4_TRAINING__EPOCHS"):
+        settings.load(tmp_path)
+
+
+def test_an_unknown_variable_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="WEB4_TRANING__EPOCHS"):
+        settings.load(tmp_path, {"WEB4_TRANING__EPOCHS": "3"})
+
+
+def test_files_that_can_not_be_settings_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "web4.toml").write_bytes(b"\xff\xfe\x00nonsense")
+    with pytest.raises(SettingsError, match="TOML"):
+        settings.load(tmp_path, {})
+    (tmp_path / "web4.toml").write_bytes(b"#" * 2_000_000)
+    with pytest.raises(SettingsError, match="larger than"):
+        settings.load(tmp_path, {})

@@ -124,6 +124,10 @@ class Runtime:
 
     @cached_property
     def exporter(self) -> "Exporter":
+        if self.settings.engine.kind == "openai":
+            from web4_agent.backends.exporters.peft_copy import PeftCopy
+
+            return PeftCopy()
         if self.settings.engine.kind == "scripted":
             from web4_agent.backends.exporters.scripted import ScriptedExporter
 
@@ -154,17 +158,20 @@ class Runtime:
 
     def _remote_launcher(self) -> "EngineLauncher":
         engine = self.settings.engine
-        if not engine.url:
-            raise SettingsError(
-                f"engine.kind = {engine.kind!r} needs engine.url", f"set engine.url in {self.home.settings}"
-            )
+        for key, value in (("engine.url", engine.url), ("engine.base", engine.base)):
+            if not value:
+                raise SettingsError(
+                    f"{key} is empty, but engine.kind = {engine.kind!r} needs it", f"set {key} in {self.home.settings}"
+                )
         if engine.kind == "ollama":
             from web4_agent.backends.engines.ollama import OllamaLauncher
 
-            return OllamaLauncher(engine.url, engine.model, self.home.base_model, timeout_s=engine.timeout_s)
+            return OllamaLauncher(engine.base, engine.url, engine.model, engine.context_tokens, engine.timeout_s)
         from web4_agent.backends.engines.openai_compatible import OpenAiLauncher
 
-        return OpenAiLauncher(engine.url, engine.model, timeout_s=engine.timeout_s)
+        return OpenAiLauncher(
+            engine.url, engine.base, engine.api_key.get_secret_value(), engine.loads_adapters, engine.timeout_s
+        )
 
     def embedder(self) -> "Embedder":
         return self._embedder
@@ -231,6 +238,7 @@ class Runtime:
         return load_gate_items(
             Path(own.team_canaries) if own.team_canaries else None,
             Path(own.team_margins) if own.team_margins else None,
+            own.items_per_stratum,
         )
 
     def index_parts(self, journal: Path | None = None) -> "IndexParts":

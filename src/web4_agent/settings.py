@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from web4_agent.domain.errors import SettingsError
@@ -43,7 +43,12 @@ class EngineSettings(_Table):
         "llama.cpp", description="embedded, needs nothing else; ollama and openai talk to a server of yours"
     )
     url: str = Field("", description="of the ollama or openai server, for example http://127.0.0.1:11434")
-    model: str = Field("web4-agent", description="name under which adapters are served by that server")
+    base: str = Field("", description="its name of the base model, for example qwen2.5-coder:7b-instruct")
+    model: str = Field("web4-agent", description="name under which Ollama is given the adapters, one tag a version")
+    loads_adapters: bool = Field(
+        default=False, description="true for a vLLM with --enable-lora and run-time LoRA updates"
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="better set by the environment: WEB4_ENGINE__API_KEY")
     context_tokens: int = Field(4096, ge=512, description="long enough for a question with five chunks of context")
     timeout_s: float = Field(120.0, gt=0, description="a slow core needs half of it for the longest answer")
 
@@ -62,6 +67,9 @@ class TrainingSettings(_Table):
 
 
 class GateSettings(_Table):
+    items_per_stratum: int = Field(
+        40, ge=10, description="margin items in each of five strata; with 12 a harmless night is rejected one in ten"
+    )
     team_canaries: str = Field("", description="TOML file of your own canaries, added to the twenty that ship")
     team_margins: str = Field("", description="folder of your own margin items, added to those that ship")
     production_margin: float = Field(-0.10, le=0, description="most that may be lost against production, in spreads")
@@ -183,6 +191,8 @@ def _nearest(path: list[str]) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, SecretStr):
+        value = ""  # a key is never written for anybody
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

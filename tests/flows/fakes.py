@@ -82,11 +82,12 @@ class World:
     policy: TrainPolicy = POLICY
     gate: GatePolicy = field(default_factory=GatePolicy)
     depths: dict[str, int] = field(default_factory=dict)
+    url: str = ""
 
     def __post_init__(self) -> None:
         self.home = Home(self.root / "home")
         make_folders(self.home, "")
-        self.database = Database(sqlite_url(self.home.ledger))
+        self.database = Database(self.url or sqlite_url(self.home.ledger))
         self.journal = self.root / "journal"
         self.journal.mkdir(exist_ok=True)
         parts = FoundingParts(lambda: self.database, lambda _: ContentHash("0" * 64), lambda _: None, self.clock)

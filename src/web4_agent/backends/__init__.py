@@ -1,1 +1,1 @@
-"""Floor 3: the seams to heavy parts. Each folder holds `base.py` (the contract), its implementations and a scripted fake."""
+"""Floor 3: the seams to heavy parts. A folder holds `base.py` (the contract), implementations and a scripted fake."""

@@ -66,16 +66,23 @@ def replace(connection: Connection, source: DocumentId, rows: Sequence[LinkRow])
 def resolve_waiting(connection: Connection, name: str, target: DocumentId) -> int:
     """Links written before their target was known find it now. Returns how many did."""
     return connection.execute(
-        update(links).where(links.c.target_name == name, links.c.target.is_(None)).values(target=target)
+        update(links)
+        .where(links.c.target_name == name, links.c.target.is_(None), links.c.source != target)
+        .values(target=target)
     ).rowcount
 
 
 def previous(connection: Connection) -> dict[DocumentId, DocumentId]:
-    """For each document that names one: the document before it."""
-    query = select(links.c.source, links.c.target).where(
-        links.c.kind == LinkKind.PREVIOUS, links.c.target.is_not(None), links.c.target != links.c.source
+    """For each document that names one, or that one before it names as its next: the document before it."""
+    told = (LinkKind.PREVIOUS, LinkKind.NEXT)
+    query = select(links.c.kind, links.c.source, links.c.target).where(
+        links.c.kind.in_(told), links.c.target.is_not(None), links.c.target != links.c.source
     )
-    return {row.source: row.target for row in connection.execute(query)}
+    found: dict[DocumentId, DocumentId] = {}
+    for row in connection.execute(query.order_by(links.c.kind)):  # 'next' first: a document's own word comes last
+        later, earlier = (row.source, row.target) if row.kind == LinkKind.PREVIOUS else (row.target, row.source)
+        found[later] = earlier
+    return found
 
 
 def counts(connection: Connection) -> tuple[int, int]:

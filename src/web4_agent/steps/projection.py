@@ -3,8 +3,11 @@
 Called after every change of the ledger's documents and by doctor. The ledger is never changed here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from web4_agent.backends.embedders.base import Embedder
 from web4_agent.backends.vectors.base import VectorEntry, VectorStore
@@ -51,17 +54,22 @@ def synchronise(
     advanced: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Repair every difference; returns how many chunks were written. Safe to repeat and to interrupt."""
-    found = differences(database, store)
+    found = [one for one in differences(database, store) if not one.empty]
     total = 0
-    for difference in found:
-        if difference.empty:
-            continue
-        if difference.surplus:
-            store.remove(difference.collection, difference.surplus)
-        total += _write(database, store, embedder, difference, advanced)
+    for one in found:
+        _remove(store, one.collection, set(one.surplus) & set(one.missing))  # edited: the old chunks go first
+    for one in found:
+        total += _write(database, store, embedder, one, advanced)
+    for one in found:
+        _remove(store, one.collection, set(one.surplus) - set(one.missing))  # moved: their vectors were needed till now
         with database.begin() as connection:
-            collections.raise_epoch(connection, difference.collection)
+            collections.raise_epoch(connection, one.collection)
     return total
+
+
+def _remove(store: VectorStore, collection: str, gone: set[DocumentId]) -> None:
+    if gone:
+        store.remove(collection, sorted(gone))
 
 
 def _write(
@@ -77,9 +85,22 @@ def _write(
     for start in range(0, len(missing), BATCH):
         batch = missing[start : start + BATCH]
         entries = [_entry(chunk, rows[chunk.document]) for chunk in batch]
-        store.upsert(difference.collection, entries, embedder.embed([chunk.text for chunk in batch]))
+        store.upsert(difference.collection, entries, _vectors(store, embedder, batch))
         advanced(start + len(batch), len(missing))
     return len(missing)
+
+
+def _vectors(store: VectorStore, embedder: Embedder, batch: Sequence[Chunk]) -> NDArray[np.float32]:
+    """A chunk that is only moving keeps its vector; the others are embedded."""
+    ids = [chunk.id for chunk in batch]
+    known: dict[ChunkId, NDArray[np.float32]] = {}
+    for name in COLLECTIONS:
+        known |= store.vectors(name, ids)
+    known = {chunk: vector for chunk, vector in known.items() if vector.shape == (embedder.dimension,)}
+    fresh = [chunk for chunk in batch if chunk.id not in known]
+    if fresh:
+        known |= dict(zip((chunk.id for chunk in fresh), embedder.embed([chunk.text for chunk in fresh]), strict=True))
+    return np.stack([known[chunk] for chunk in ids])
 
 
 def _entry(chunk: Chunk, row: documents.DocumentRow | None) -> VectorEntry:

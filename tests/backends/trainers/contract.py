@@ -115,12 +115,11 @@ class TrainerContract:
             ScoreRequest((), "The server was restarted."),
             ScoreRequest((Message("user", "What is a dual link?"),), "A dual link names the page.", top=3),
         ]
-        plain, asked = trainer.score(base, trained.folder, requests)
+        plain, asked, again = trainer.score(base, trained.folder, [*requests, requests[0]])
         assert [score.text_bytes for score in (plain, asked)] == [25, 27]
         assert all(token.logprob < 0.0 and not token.top for token in plain.tokens)
         assert all(len(token.top) == 3 for token in asked.tokens)
-        assert trainer.score(base, trained.folder, requests[::-1])[1].mean == pytest.approx(plain.mean, abs=1e-5)
-        assert trainer.score(base, None, requests)[0].mean != plain.mean
+        assert again.mean == pytest.approx(plain.mean, abs=1e-5) != asked.mean
 
     def test_scoring_nothing_gives_nothing(self, trainer: Trainer, base: Path) -> None:
         assert trainer.score(base, None, []) == []

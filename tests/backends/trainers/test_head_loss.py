@@ -25,7 +25,7 @@ def test_weighted_likelihood_and_its_gradient() -> None:
     hidden, head, targets, scale = _case()
     hidden.requires_grad_()
     expected = (scale * functional.cross_entropy(hidden @ head.T, targets, reduction="none")).sum()
-    expected.backward()
+    torch.autograd.backward(expected)
     found = head_loss(hidden.detach(), head, targets, scale)
     assert found.nll == pytest.approx(float(expected.detach()), rel=1e-12)
     assert hidden.grad is not None
@@ -39,7 +39,7 @@ def test_kl_to_base_and_its_gradient() -> None:
     logp, base_logp = torch.log_softmax(hidden @ head.T, -1), torch.log_softmax(base_hidden @ head.T, -1)
     kl = functional.kl_div(logp, base_logp, reduction="sum", log_target=True)
     nll = -(scale * logp.gather(1, targets[:, None])[:, 0]).sum()
-    (nll + 0.7 * kl).backward()
+    torch.autograd.backward(nll + 0.7 * kl)
     found = head_loss(hidden.detach(), head, targets, scale, base_hidden_nd=base_hidden, kl_scale=0.7)
     assert found.kl == pytest.approx(float(kl.detach()), rel=1e-9)
     assert found.nll == pytest.approx(float(nll.detach()), rel=1e-12)

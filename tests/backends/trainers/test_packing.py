@@ -1,6 +1,7 @@
 """Samples become steps and packs without padding, in a repeatable order."""
 
 from collections import Counter
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,7 +89,7 @@ def test_a_weight_counts_for_each_loss_token() -> None:
 def test_the_rate_warms_up_for_three_steps_and_decays_to_a_tenth() -> None:
     factors = [rate_factor(step, 20, TrainPolicy()) for step in range(20)]
     assert factors[:4] == [0.25, 0.5, 0.75, 1.0]
-    assert all(earlier > later for earlier, later in zip(factors[3:], factors[4:], strict=False))
+    assert all(earlier > later for earlier, later in pairwise(factors[3:]))
     assert abs(factors[-1] - 0.1) < 1e-12
 
 

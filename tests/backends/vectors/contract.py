@@ -97,6 +97,13 @@ class VectorStoreContract:
         assert store.ids(COLLECTION) == {"a": "day/a.pdca.md"}
         assert store.ids("daily_buffer") == {"b": "day/a.pdca.md"}
 
+    def test_stored_vectors_are_given_back_for_the_chunks_that_are_there(self, store: VectorStore) -> None:
+        store.upsert(COLLECTION, [entry("a"), entry("b")], rows(toward(1), toward(0, 1)))
+        found = store.vectors(COLLECTION, [ChunkId("b"), ChunkId("absent"), ChunkId("a")])
+        assert sorted(found) == ["a", "b"]
+        np.testing.assert_allclose(found[ChunkId("b")], toward(0, 1), atol=1e-6)
+        assert store.vectors("never_made", [ChunkId("a")]) == {}
+
     def test_removing_a_document_removes_its_chunks_alone(self, store: VectorStore) -> None:
         put = [entry("a1", "a"), entry("a2", "a"), entry("b1", "b"), entry("c1", "c")]
         store.upsert(COLLECTION, put, np.eye(4, DIMENSION, dtype=np.float32))

@@ -14,7 +14,7 @@ from web4_agent.domain.speech import Completion, Message, TextScore
 
 @dataclass(frozen=True, slots=True)
 class EngineAbilities:
-    """`can_score`: gives raw log-probabilities of a given text; `top_logprobs`: how many alternatives a token, at most."""
+    """`can_score`: gives raw log-probabilities of a given text; `top_logprobs`: most alternatives a token."""
 
     can_score: bool
     top_logprobs: int = 0
@@ -22,7 +22,7 @@ class EngineAbilities:
 
 @dataclass(frozen=True, slots=True)
 class ServedAdapter:
-    """What an engine is started with. `artefact` is the GGUF adapter file; None (with no hash) for the bare base model."""
+    """What an engine is started with. `artefact` is the adapter file; None (with no hash) for the bare base model."""
 
     version: AdapterVersion
     artefact: Path | None = None
@@ -31,7 +31,7 @@ class ServedAdapter:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """The likelihood of `text` after `messages` rendered with the model's chat template and the assistant's turn opened.
+    """The likelihood of `text` after `messages`, rendered with the model's chat template, the assistant's turn opened.
 
     With no messages, the text stands alone after the model's begin-of-text token, if it has one.
     `top`: how many alternatives to report for each token; at most the engine's `top_logprobs`.
@@ -43,8 +43,8 @@ class ScoreRequest:
 
 
 class Engine(Protocol):
-    """A running engine. Close it; closing twice is no error. Every call raises EngineError when the engine died, did not
-    answer in time or answered nonsense, and names the engine's log in the hint."""
+    """A running engine. Close it; closing twice is no error. Every call raises EngineError when the engine died, did
+    not answer in time or answered nonsense, and names the engine's log in the hint."""
 
     @property
     def abilities(self) -> EngineAbilities: ...
@@ -69,8 +69,8 @@ class Engine(Protocol):
 
 
 class EngineLauncher(Protocol):
-    """Starts engines. `start` returns when the engine is healthy and has answered a warm-up request; it verifies that the
-    artefact has the hash it should have, and raises IntegrityError naming both if not, ModelError if a file is missing,
+    """Starts engines. `start` returns when the engine is healthy and has answered a warm-up request; it verifies that
+    the artefact has the hash it should have, and raises IntegrityError naming both if not, ModelError if a file is missing,
     EngineError if the engine does not come up."""
 
     @property

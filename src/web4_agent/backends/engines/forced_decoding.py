@@ -24,8 +24,8 @@ def forced_score(http: JsonHttp, prompt: str | None, text: str, top: int) -> Tex
 
 
 def _forced(http: JsonHttp, prefix: list[int], token: int, top: int, *, reuse: bool) -> TokenScore:
-    """`reuse` the state left by the request before. The first of a text must not: what is read in batches of other sizes
-    comes out up to 0.09 nat per token apart on a 4-bit base, and a score must be the same twice."""
+    """`reuse` the state left by the request before. The first of a text must not: what is read in batches of other
+    sizes comes out up to 0.09 nat per token apart on a 4-bit base, and a score must be the same twice."""
     reply = http.post(
         "/completion",
         {

@@ -36,8 +36,8 @@ _PROBE_LIMIT_NATS = 0.05
 @dataclass(frozen=True, slots=True)
 class LlamaCppLauncher:
     """`parallel` requests are served at once, each with `context_tokens`. `gpu_layers` -1: all, where there is a GPU.
-    `reuse_prefix` keeps the longest common prompt prefix between requests: right where people wait, wrong where an answer
-    must be the same twice."""
+    `reuse_prefix` keeps the longest common prompt prefix between requests: right where people wait, wrong where an
+    answer must be the same twice."""
 
     base_gguf: Path
     log_dir: Path

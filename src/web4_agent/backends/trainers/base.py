@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.domain.samples import Sample
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainedAdapter, TrainPolicy, TrainProgress
-from web4_agent.backends.engines.base import ScoreRequest
 
 
 @dataclass(frozen=True, slots=True)
 class TrainJob:
     """`base` is a folder in Hugging Face layout (safetensors); `start` a PEFT folder to continue, or None for a fresh
-    adapter. `out` does not exist yet and is filled only when training is complete; `work` holds checkpoints and may hold
-    those of an earlier, killed attempt of the same job, which is then continued."""
+    adapter. `out` does not exist yet and is filled only when training is complete; `work` holds checkpoints and may
+    hold those of an earlier, killed attempt of the same job, which is then continued."""
 
     base: Path
     start: Path | None
@@ -26,7 +26,7 @@ class TrainJob:
 
 
 class Trainer(Protocol):
-    """Raises TrainingError (non-finite loss, out of memory, died) and ModelError (a model or adapter can't be loaded)."""
+    """Raises TrainingError (non-finite loss, out of memory, died) and ModelError (a model or adapter can't load)."""
 
     @property
     def name(self) -> str:

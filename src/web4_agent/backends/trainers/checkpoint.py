@@ -1,4 +1,4 @@
-"""What a killed training continues from: LoRA parameters, optimiser state, how far it came. Called by the training loop.
+"""What a killed training continues from: LoRA parameters, optimiser state, how far it came. Called by `training_loop`.
 
 A checkpoint is a folder `checkpoint-000010` in the job's work folder, published atomically; only the newest is kept.
 Tensors are safetensors and the rest is JSON: nothing is pickled, so nothing runs when one is read.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-CHUNK_TOKENS = 128
-"""Positions whose logits exist at once: 25 MB at 49,152 words, which still fits the processor's last cache."""
+CHUNK_TOKENS = 256
+"""Positions whose logits exist at once, 50 MB at 49,152 words: fewer make the product slow, more make the rest slow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,7 @@ def load_for_training(base: Path, start: Path | None, policy: TrainPolicy, *, fa
     config = _lora_config(policy)
     if start is not None:
         _check_same_shape(start, policy)
-    torch.manual_seed(policy.seed)
-    return _assemble(base, config, start, fast=fast)
+    return _assemble(base, config, start, fast=fast, seed=policy.seed)
 
 
 def load_for_scoring(base: Path, adapter: Path | None, *, fast: bool = True) -> LoraModel:
@@ -68,7 +67,7 @@ def load_for_scoring(base: Path, adapter: Path | None, *, fast: bool = True) -> 
     if adapter is not None:
         said = read_config(adapter)
         policy = TrainPolicy(rank=_whole(said, "r", adapter), alpha=_whole(said, "lora_alpha", adapter), dropout=0.0)
-    return _assemble(base, _lora_config(policy), adapter, fast=fast)
+    return _assemble(base, _lora_config(policy), adapter, fast=fast, seed=policy.seed)
 
 
 class ReferenceStack:
@@ -94,12 +93,14 @@ class ReferenceStack:
         return torch.cat(rows)
 
 
-def _assemble(base: Path, config: Any, start: Path | None, *, fast: bool) -> LoraModel:
+def _assemble(base: Path, config: Any, start: Path | None, *, fast: bool, seed: int) -> LoraModel:
     from peft import get_peft_model
 
     from web4_agent.backends.trainers import fast_stack
 
     model = _load_base(base)
+    head = _head(model, base)
+    torch.manual_seed(seed)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
@@ -110,7 +111,6 @@ def _assemble(base: Path, config: Any, start: Path | None, *, fast: bool) -> Lor
         _set_parameters(peft_model, start)
     parameters = _named_parameters(peft_model)
     said = _config_to_save(config, base)
-    head = _head(model, base)
     knows = fast and fast_stack.supports(model.config)
     stack: Stack = fast_stack.FastStack(model) if knows else ReferenceStack(peft_model)
     return LoraModel(stack, parameters, head, said)
@@ -120,13 +120,13 @@ def _load_base(base: Path) -> Any:
     from transformers import AutoModelForCausalLM
 
     if not (base / "config.json").is_file() or not sorted(base.glob("*.safetensors")):
-        raise ModelError(f"{base} is no model folder with safetensors", "web4-agent doctor --repair")
+        raise ModelError(f"{base} is no model folder with safetensors", "web4-agent doctor --fix")
     try:
         return AutoModelForCausalLM.from_pretrained(
             str(base), local_files_only=True, use_safetensors=True, dtype=torch.float32, attn_implementation="sdpa"
         )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ModelError(f"{base} can't be loaded: {error}", "web4-agent doctor --repair") from error
+        raise ModelError(f"{base} can't be loaded: {error}", "web4-agent doctor --fix") from error
 
 
 def _head(model: Any, base: Path) -> Tensor:

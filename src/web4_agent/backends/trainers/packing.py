@@ -80,7 +80,7 @@ def plan_steps(samples: Sequence[TokenSample], policy: TrainPolicy, pack_tokens:
     """The steps of a night: `policy.epochs` passes in an order shuffled by seed and epoch.
 
     A step takes whole samples until it holds `policy.tokens_per_step` tokens. Samples without a token that bears loss
-    are left out. The night ends before the first sample that would pass `policy.max_tokens`, but has one if there is any.
+    are left out. The night ends before the first sample that would pass `policy.max_tokens`, but learns one at least.
     """
     steps: list[Step] = []
     current: list[TokenSample] = []

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 
 from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.backends.trainers.base import TrainJob
-from web4_agent.backends.trainers.peft_folder import interpolate
+from web4_agent.backends.trainers.peft_folder import interpolate, read_config, read_parameters
 from web4_agent.backends.trainers.worker_protocol import Job, Said, ScoreJob, decode_said, encode_job
 from web4_agent.domain.errors import ModelError, TrainingError, Web4Error
 from web4_agent.domain.speech import TextScore
@@ -42,6 +42,7 @@ class PeftTrainer:
         return f"peft ({libraries}, {self._threads} threads)"
 
     def train(self, job: TrainJob, progress: Callable[[TrainProgress], None]) -> TrainedAdapter:
+        _check(job)
         job.work.mkdir(parents=True, exist_ok=True)
         with (job.work / LOG_NAME).open("ab+") as log:
             for said in self._answers(job, log):
@@ -66,7 +67,7 @@ class PeftTrainer:
     def token_counts(self, base: Path, texts: Sequence[str]) -> list[int]:
         path = base / "tokenizer.json"
         if not path.is_file():
-            raise ModelError(f"there is no tokenizer.json in {base}", "web4-agent doctor --repair")
+            raise ModelError(f"there is no tokenizer.json in {base}", "web4-agent doctor --fix")
         tokenizer = Tokenizer.from_file(str(path))
         return [len(encoded.ids) for encoded in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
@@ -86,10 +87,10 @@ class PeftTrainer:
                 raise _died(child.returncode, log)
 
 
-@contextmanager
-def _child(threads: int, log: IO[bytes]) -> Iterator[subprocess.Popen[str]]:
-    """The child with its log as stderr; killed if the block is left before it ended."""
-    environment = {
+def child_environment(threads: int) -> dict[str, str]:
+    """How the child computes: on so many threads, offline, quietly. Also the benchmark's."""
+    return {
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait for each other sleep: the machine also serves by night
         **os.environ,
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
@@ -100,12 +101,26 @@ def _child(threads: int, log: IO[bytes]) -> Iterator[subprocess.Popen[str]]:
         "TRANSFORMERS_VERBOSITY": "error",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _check(job: TrainJob) -> None:
+    """What can be refused before a child is started."""
+    if not job.samples:
+        raise TrainingError("no sample to learn from", "web4-agent status")
+    if job.start is not None:
+        read_config(job.start)
+        read_parameters(job.start)
+
+
+@contextmanager
+def _child(threads: int, log: IO[bytes]) -> Iterator[subprocess.Popen[str]]:
+    """The child with its log as stderr; killed if the block is left before it ended."""
     child = subprocess.Popen(
         [sys.executable, "-m", WORKER_MODULE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        env=environment,
+        env=child_environment(threads),
         text=True,
         encoding="utf-8",
     )

@@ -28,7 +28,7 @@ def main() -> int:
         answers.flush()
 
     try:
-        _prepare_torch()
+        prepare_torch()
         say(_run(job, say))
     except Web4Error as error:
         say(error)
@@ -54,11 +54,13 @@ def _run(job: Job, progress: Callable[[Said], None]) -> Said:
     return score(job)
 
 
-def _prepare_torch() -> None:
+def prepare_torch() -> None:
     """Threads from OMP_NUM_THREADS; the same job gives the same bits. Nothing reads memory it did not write, so new
     tensors need no filling."""
     import torch
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     torch.use_deterministic_algorithms(mode=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # set through a module class
     torch.set_flush_denormal(True)

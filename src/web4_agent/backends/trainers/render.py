@@ -31,7 +31,7 @@ class Renderer:
         try:
             return cls(AutoTokenizer.from_pretrained(str(base), local_files_only=True))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"no tokenizer in {base}: {error}", "web4-agent doctor --repair") from error
+            raise ModelError(f"no tokenizer in {base}: {error}", "web4-agent doctor --fix") from error
 
     def sample(self, sample: Sample, max_tokens: int) -> TokenSample | None:
         """At most `max_tokens` tokens: the target is cut (and then has no end token). None if the prompt takes all."""

@@ -41,7 +41,7 @@ class ScriptedTrainer:
         counts = self.token_counts(job.base, [f"{sample.prompt} {sample.target}" for sample in job.samples])
         tokens = min(sum(counts) * job.policy.epochs, job.policy.max_tokens)
         if not tokens:
-            raise TrainingError("no sample has a token to learn", "web4-agent buffer list")
+            raise TrainingError("no sample to learn from", "web4-agent status")
         steps = math.ceil(tokens / job.policy.tokens_per_step)
         config = _config(job.policy)
         first = _fresh(job.policy) if job.start is None else read_parameters(job.start)

@@ -30,6 +30,8 @@ from web4_agent.storage.atomic import publish_folder, publish_text, remove_folde
 
 RESULT_NAME = "result.json"
 START_NAME = "start"
+BASE_FACTS = ("config.json", "tokenizer.json", "base.json")
+"""Small files of a base that change when it does; base.json, where there is one, holds the hash of the weights."""
 
 
 def train(job: TrainJob, progress: Callable[[TrainProgress], None]) -> TrainedAdapter:
@@ -95,7 +97,7 @@ def job_fingerprint(job: TrainJob) -> str:
         "samples": [asdict(sample) for sample in job.samples],
         "policy": asdict(job.policy),
         "start": None if job.start is None else _file_hash(job.start / WEIGHTS_NAME),
-        "base": [_file_hash(job.base / "config.json"), _file_hash(job.base / "tokenizer.json"), weights],
+        "base": [*(_file_hash(job.base / name) for name in BASE_FACTS), weights],
         "libraries": [torch.__version__, transformers.__version__, peft.__version__],
         "threads": torch.get_num_threads(),
     }
@@ -159,7 +161,7 @@ def _plan(job: TrainJob) -> tuple[Step, ...]:
     rendered = (renderer.sample(sample, job.policy.max_sample_tokens) for sample in job.samples)
     steps = plan_steps([sample for sample in rendered if sample is not None], job.policy)
     if not steps:
-        raise TrainingError("no sample has a token to learn", "web4-agent buffer list")
+        raise TrainingError("no sample has a token to learn", "web4-agent status")
     return steps
 
 

@@ -45,6 +45,9 @@ class VectorStore(Protocol):
         """The `count` nearest by cosine, best first; `where` keeps entries whose metadata equal it, `among` those with
         these ids (a few hundred at most; what another search found). An unknown collection is an empty one."""
 
+    def vectors(self, collection: str, ids: Sequence[ChunkId]) -> dict[ChunkId, NDArray[np.float32]]:
+        """The stored vectors, each of shape (dimension,), of those of the chunks that are there."""
+
     def ids(self, collection: str) -> dict[ChunkId, DocumentId]:
         """Every chunk in the collection and the document it is of."""
 

@@ -72,6 +72,10 @@ class ChromaStore:
         check_name(collection)
         return self._call(lambda: self._ids(collection))
 
+    def vectors(self, collection: str, ids: Sequence[ChunkId]) -> dict[ChunkId, NDArray[np.float32]]:
+        check_name(collection)
+        return self._call(lambda: self._vectors(collection, ids))
+
     def remove(self, collection: str, documents: Sequence[DocumentId]) -> None:
         check_name(collection)
         for page in _pages(len(documents)):
@@ -158,6 +162,14 @@ class ChromaStore:
             ChunkId(id_): DocumentId(metadata[DOCUMENT_KEY])
             for id_, metadata in zip(rows["ids"], rows["metadatas"], strict=True)
         }
+
+    def _vectors(self, collection: str, ids: Sequence[ChunkId]) -> dict[ChunkId, NDArray[np.float32]]:
+        found = self._collection(collection)
+        stored: dict[ChunkId, NDArray[np.float32]] = {}
+        for page in _pages(len(ids) if found is not None else 0):
+            rows = found.get(ids=list(ids[page]), include=["embeddings"])
+            stored |= dict(zip(rows["ids"], np.asarray(rows["embeddings"], dtype=np.float32), strict=True))
+        return stored
 
     def _remove(self, collection: str, documents: Sequence[DocumentId]) -> None:
         found = self._collection(collection)

@@ -53,6 +53,12 @@ class MemoryStore:
             flat = self._collections.get(collection)
             return {entry.id: entry.document for entry in flat.entries} if flat else {}
 
+    def vectors(self, collection: str, ids: Sequence[ChunkId]) -> dict[ChunkId, NDArray[np.float32]]:
+        check_name(collection)
+        with self._lock:
+            flat = self._collections.get(collection)
+            return {id_: flat.unit[flat.rows[id_]].copy() for id_ in ids if id_ in flat.rows} if flat else {}
+
     def remove(self, collection: str, documents: Sequence[DocumentId]) -> None:
         check_name(collection)
         with self._lock:

@@ -126,7 +126,8 @@ def _choose(parts: NightParts, rows: Sequence[DocumentRow], collected: Collected
         night_index=len(lineage),
         history=history,
     )
-    held_out = (*held, *other_days(earlier, seed=seed), *parts.items.general_texts)
+    others = other_days([item for item in earlier if item.document not in {one.id for one in tonight}], seed=seed)
+    held_out = (*held, *others, *parts.items.general_texts)
     return SampleSet(mixed.samples, held_out, probes, (*screened.dropped, *mixed.dropped)), mixed
 
 

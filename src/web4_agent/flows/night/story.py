@@ -133,9 +133,8 @@ class _Night:
             chosen = learning.read_samples(it.file)
             samples.put(connection, self.run.id, chosen.train)
             days = {row.id: row.day for row in documents.of_run(connection, self.run.id)}
-            samples.put_held_out(
-                connection, self.run.id, [item for item in chosen.held_out if item.document in days], days
-            )
+            tonight = [item for item in chosen.held_out if item.group == "tonight"]
+            samples.put_held_out(connection, self.run.id, tonight, days)
 
         return Step("prepare", Prepared, lambda: learning.prepare(self.parts, self.run, collected), commit)
 
@@ -183,12 +182,12 @@ class _Night:
 
     def _wait(self, runner: Runner, prepared: Prepared) -> NightReport:
         """Too few samples, or no training was asked for: the documents go back to the buffer, untrained."""
-        count = sum(prepared.samples.values())
+        count = prepared.samples.get("new", 0)
         sentence = (
             "Prepared, not trained, as asked: the documents stay in the buffer."
             if prepared.enough
-            else f"Waiting: {count} samples are fewer than {self.parts.policy.minimum_samples}; the documents stay in "
-            "the buffer for the next night."
+            else f"Waiting: {count} new samples are fewer than {self.parts.policy.minimum_samples}; the documents stay "
+            "in the buffer for the next night."
         )
         return self._end(runner, RunState.DONE, sentence)
 

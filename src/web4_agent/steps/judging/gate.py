@@ -72,13 +72,19 @@ def _decide(trust: Sequence[RuleOutcome], quality: Sequence[RuleOutcome]) -> Dec
 
 
 def _canaries(case: Case) -> tuple[RuleOutcome, ...]:
+    """Few may newly fail, and never so many that production or golden is left further behind: a greedy answer may flip
+    for no reason, so a model that passes fewer than the minimum is held to what both pass, less the few."""
     before = {result.id for result in case.production.canaries if result.passed}
     now = {result.id for result in case.candidate.canaries if result.passed}
     total = len(case.candidate.canaries)
     critical = [result.id for result in case.candidate.canaries if result.critical and result.id in before - now]
     known = [result.id for result in case.candidate.canaries if result.critical and result.id not in before | now]
     lost = sorted(before - now)
-    least = min(case.policy.canary_minimum, len(before))
+    golden = sum(result.passed for result in case.golden.canaries)
+    allowed = case.policy.canary_new_failures
+    least = case.policy.canary_minimum
+    if len(before) < least:
+        least = min(least, max(0, max(len(before), golden) - allowed))
     return (
         _count("canaries, newly failing", lost, case.policy.canary_new_failures, total),
         RuleOutcome(
@@ -86,7 +92,8 @@ def _canaries(case: Case) -> tuple[RuleOutcome, ...]:
             total > 0 and len(now) >= least,
             float(len(now)),
             float(least),
-            f"{len(now)} of {total} canaries pass; at least {least} must (production passes {len(before)}).",
+            f"{len(now)} of {total} canaries pass; at least {least} must (production passes {len(before)}, "
+            f"golden {golden}).",
         ),
         _count("critical canaries", critical, 0, total, _already_failing(known)),
     )

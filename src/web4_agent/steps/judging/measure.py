@@ -10,8 +10,9 @@ from pathlib import Path
 from web4_agent.backends.engines.base import Engine, ScoreRequest
 from web4_agent.domain.samples import HeldOut
 from web4_agent.domain.speech import TextScore
-from web4_agent.domain.verdicts import Canary, MarginItem, ModelScores
+from web4_agent.domain.verdicts import Canary, MarginItem, ModelScores, Stratum
 from web4_agent.steps.judging.canaries import load_canaries, run_canaries
+from web4_agent.steps.judging.challenges import load_challenges
 from web4_agent.steps.judging.margins import load_margin_items, margin_requests, margins_from_scores
 from web4_agent.steps.judging.texts import (
     FixedText,
@@ -47,8 +48,8 @@ class GateItems:
     @property
     def texts(self) -> tuple[str, ...]:
         """Everything a training sample may not repeat."""
-        asked = [task.prompt for task in self.canaries]
-        weighed = [f"{item.prompt}\n{item.answer}" for item in self.margins]
+        asked = [task.prompt for task in (*self.canaries, *load_challenges())]
+        weighed = [f"{item.system}\n{item.prompt}\n{item.answer}" for item in self.margins]
         fixed = [*(text.text for text in self.parity), *(text.text for text in self.general_texts)]
         return (*asked, *weighed, *fixed, *(f"{prompt.prompt}\n{prompt.continuation}" for prompt in self.neutral))
 
@@ -63,11 +64,17 @@ class Measurement:
     on_engine: bool
 
 
-def load_gate_items(canaries: Path | None = None, margins: Path | None = None) -> GateItems:
-    """The shipped items with the team's own behind them. Raises SettingsError naming file and key."""
+def load_gate_items(
+    canaries: Path | None = None, margins: Path | None = None, per_stratum: int | None = None
+) -> GateItems:
+    """The shipped items with the team's own behind them. Raises SettingsError naming file and key.
+
+    With `per_stratum`, only so many margin items of each stratum, whole families: a quicker and rougher gate.
+    """
+    weighed = load_margin_items(margins)
     return GateItems(
         load_canaries(canaries),
-        load_margin_items(margins),
+        weighed if per_stratum is None else _first_of_each(weighed, per_stratum),
         load_neutral_prompts(),
         load_parity_texts(),
         load_general_texts(),
@@ -93,7 +100,8 @@ def measure(
     texts = [ScoreRequest((), item.text) for item in held_out]
     neutral = neutral_requests(items.neutral, NEUTRAL_TOP)
     parity = parity_requests(items.parity)
-    again = weighed[: 4 * RESCORED_ITEMS] if rescore else []
+    twice = items.margins[:: max(1, len(items.margins) // RESCORED_ITEMS)] if rescore else ()
+    again = margin_requests(twice)
     requests = [*weighed, *texts, *neutral, *parity, *again]
     asked = len(items.canaries)
     total = asked + len(requests)
@@ -109,14 +117,20 @@ def measure(
                 (str(item.id), item.group, text.bits_per_byte) for item, text in zip(held_out, parts[1], strict=True)
             ),
             parity=parity_from_scores(items.parity, parts[3]),
-            rescored=tuple(
-                (margin.item, margin.value)
-                for margin in margins_from_scores(items.margins[: len(again) // 4], parts[4])
-            ),
+            rescored=tuple((margin.item, margin.value) for margin in margins_from_scores(twice, parts[4])),
         ),
         tuple(parts[2]),
         score is None,
     )
+
+
+def _first_of_each(items: Sequence[MarginItem], per_stratum: int) -> tuple[MarginItem, ...]:
+    chosen: list[MarginItem] = []
+    for stratum in Stratum:
+        own = [item for item in items if item.stratum is stratum]
+        families = {item.family for item in own[:per_stratum]}
+        chosen += [item for item in own if item.family in families]
+    return tuple(chosen)
 
 
 def _split(scores: Sequence[TextScore], sizes: Sequence[int]) -> list[list[TextScore]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from web4_agent.domain.ids import DocumentId, SampleId
-from web4_agent.domain.samples import Sample, SampleOrigin
+from web4_agent.domain.samples import Sample, SampleKind, SampleOrigin
 from web4_agent.domain.training import TrainPolicy
 from web4_agent.steps.samples.draws import draw
 
@@ -18,6 +18,9 @@ LIFE_EXPOSURES = 60
 RAMP_NIGHTS = 7
 RELAXED_SHARE = 1.5
 """With too few documents to keep `document_share`, one may have this many times its even part."""
+
+FACTS = frozenset({SampleKind.QUESTION, SampleKind.BETWEEN, SampleKind.NOT_RECORDED})
+"""Short kinds, of which many fit where one passage does."""
 
 OVER_SHARE = "its document has its share of the night"
 OVER_LIFE = f"its document was shown {LIFE_EXPOSURES} times in its life"
@@ -76,7 +79,7 @@ def mix(
     tonight = {sample.document for sample in new}
     replayable = [sample for sample in replay_pool if sample.document not in tonight]
     shares = _shares(policy, night_index, has_replay=bool(replayable), has_general=bool(general_pool))
-    chosen = night.fill(night.turns(new), shares.new * policy.max_tokens, night.cost, SampleOrigin.NEW)
+    chosen = night.fill_new(new, shares.new * policy.max_tokens)
     chosen = night.within_document_share(chosen, shares.new)
     unit = sum(map(night.loss, chosen)) / shares.new if chosen else policy.max_tokens
     chosen += night.fill(night.due_first(replayable), unit * shares.replay, night.loss, SampleOrigin.REPLAY)
@@ -113,6 +116,8 @@ class _Night:
         self.count = cache(count_tokens)
         self.dropped: dict[SampleId, str] = {}
         self.shown: Counter[DocumentId] = Counter()
+        self.used: Counter[DocumentId | None] = Counter()
+        self.each = float(policy.max_tokens)
 
     def loss(self, sample: Sample) -> int:
         """Tokens that bear loss: those of the target."""
@@ -147,19 +152,36 @@ class _Night:
         )
         return _round_robin([by_document[one] for one in due]) + _round_robin([by_document[one] for one in rest])
 
+    def fill_new(self, samples: Sequence[Sample], budget: float) -> list[Sample]:
+        """Facts first, up to half the budget; then passages, which would crowd them out: each is ten times as long.
+
+        Room that either leaves is the other's.
+        """
+        documents = len({sample.document for sample in samples})
+        self.each = RELAXED_SHARE * budget / max(1, documents)
+        facts = self.turns([sample for sample in samples if sample.kind in FACTS])
+        chosen = self.fill(facts, budget / 2, self.cost, SampleOrigin.NEW)
+        passages = self.turns([sample for sample in samples if sample.kind not in FACTS])
+        chosen += self.fill(passages, budget - sum(map(self.cost, chosen)), self.cost, SampleOrigin.NEW)
+        left = [sample for sample in facts if self.dropped.pop(sample.id, None)]
+        return chosen + self.fill(left, budget - sum(map(self.cost, chosen)), self.cost, SampleOrigin.NEW)
+
     def fill(
         self, samples: Iterable[Sample], budget: float, size: Callable[[Sample], int], origin: SampleOrigin
     ) -> list[Sample]:
-        """Samples in their order while they fit `budget` and their document's life."""
-        chosen = []
+        """Samples in their order while they fit `budget`, their document's part of it, and their document's life."""
+        chosen: list[Sample] = []
         for sample in samples:
             if not self._has_life_left(sample):
                 self.dropped[sample.id] = OVER_LIFE
+            elif origin is SampleOrigin.NEW and self.used[sample.document] + size(sample) > self.each:
+                self.dropped[sample.id] = OVER_SHARE
             elif size(sample) > budget:
                 if origin is SampleOrigin.NEW:
                     self.dropped[sample.id] = OVER_BUDGET
             else:
                 budget -= size(sample)
+                self.used[sample.document] += size(sample)
                 if sample.document is not None:
                     self.shown[sample.document] += self.policy.epochs
                 chosen.append(replace(sample, origin=origin))

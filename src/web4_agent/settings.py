@@ -55,13 +55,13 @@ class EngineSettings(_Table):
 
 class TrainingSettings(_Table):
     backend: Literal["peft", "scripted"] = Field("peft", description="scripted is for drills: it learns nothing")
-    learning_rate: float = Field(5e-4, gt=0, description="between 1e-4 and 1e-3 for the 135 M default; 1e-4 for 7 B")
+    learning_rate: float = Field(1e-3, gt=0, description="between 1e-4 and 1e-3 for the 135 M default; 1e-4 for 7 B")
     rank: int = Field(16, ge=1, le=256, description="enough for a day's journal; alpha is twice the rank")
     epochs: int = Field(1, ge=1, le=10, description="one pass: every fact comes in several wordings already")
-    max_tokens: int = Field(60_000, ge=1_000, description="bounds the night: about ten minutes on two slow cores")
+    max_tokens: int = Field(40_000, ge=1_000, description="bounds the night: about five minutes on two slow cores")
     max_sample_tokens: int = Field(512, ge=64, description="longer documents are split into windows, not cut")
-    tokens_per_step: int = Field(2048, ge=128, description="about thirty steps a night with the bound above")
-    kl_weight: float = Field(0.1, ge=0, description="pull towards the base on general text: stops forgetting")
+    tokens_per_step: int = Field(1024, ge=128, description="many small steps: a short night takes ten or more")
+    kl_weight: float = Field(1.0, ge=0, description="pull towards the base on general text: stops forgetting")
     minimum_samples: int = Field(20, ge=1, description="a night on fewer learns noise; they wait for tomorrow")
     seed: int = Field(20_260_101, description="equal seed, samples and parent give equal weights on one machine")
 

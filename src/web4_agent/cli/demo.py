@@ -30,10 +30,12 @@ NIGHTS = ((date(2026, 3, 2), date(2026, 3, 3)), (date(2026, 3, 4), date(2026, 3,
 
 SETTINGS: Mapping[str, object] = {
     "training.max_tokens": 8_000,
-    "training.learning_rate": 1e-3,
+    "training.learning_rate": 5e-4,
     "training.max_sample_tokens": 256,
+    "training.tokens_per_step": 1024,
+    "gate.items_per_stratum": 12,
 }
-"""A short night: what a real one spends on its journal's size is bounded here."""
+"""A short night and a rough gate: a real one spends what its journal needs, and asks 200 margin items, not 60."""
 
 
 @dataclass(frozen=True, slots=True)

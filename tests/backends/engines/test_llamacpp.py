@@ -142,9 +142,10 @@ def test_an_engine_that_was_killed_says_so_and_names_its_log(launcher: LlamaCppL
 def test_an_engine_whose_scorer_was_killed_says_so(launcher: LlamaCppLauncher) -> None:
     engine = launcher.start(ServedAdapter(BASE))
     engine.score([ScoreRequest((), "word")])
-    assert engine.scorer
-    os.kill(engine.scorer.pid, signal.SIGKILL)
-    engine.scorer.process.wait(5)
+    assert engine.scorers
+    for scorer in engine.scorers:
+        os.kill(scorer.pid, signal.SIGKILL)
+        scorer.process.wait(5)
     with pytest.raises(EngineError, match="died"):
         engine.score([ScoreRequest((), "word")])
     engine.close()
@@ -169,7 +170,7 @@ def test_both_children_end_with_a_parent_that_is_killed(base: Path, tmp_path: Pa
         "from web4_agent.backends.engines.llamacpp import LlamaCppLauncher\nfrom web4_agent.domain.ids import BASE\n"
         "engine = LlamaCppLauncher(Path(sys.argv[1]), Path(sys.argv[2]), context_tokens=128, threads=1).start("
         "ServedAdapter(BASE))\nengine.score([ScoreRequest((), 'word')])\n"
-        "print(engine.child.pid, engine.scorer.pid, flush=True)\ntime.sleep(60)\n"
+        "print(engine.child.pid, engine.scorers[0].pid, flush=True)\ntime.sleep(60)\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program, str(base / "serving.gguf"), str(tmp_path)], stdout=subprocess.PIPE

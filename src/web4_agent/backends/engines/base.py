@@ -70,8 +70,8 @@ class Engine(Protocol):
 
 class EngineLauncher(Protocol):
     """Starts engines. `start` returns when the engine is healthy and has answered a warm-up request; it verifies that
-    the artefact has the hash it should have, and raises IntegrityError naming both if not, ModelError if a file is missing,
-    EngineError if the engine does not come up."""
+    the artefact has the hash it should have, and raises IntegrityError naming both if not, ModelError if a file is
+    missing, EngineError if the engine does not come up."""
 
     @property
     def name(self) -> str:

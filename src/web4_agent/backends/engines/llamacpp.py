@@ -8,10 +8,12 @@ must agree with the server before its first answer counts; where it can't, token
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
+from queue import SimpleQueue
 from time import monotonic
 
 from web4_agent.backends.engines.artefact_check import verify_artefact
@@ -24,7 +26,8 @@ from web4_agent.domain.speech import Completion, Message, TextScore, TokenScore
 
 _log = logging.getLogger(__name__)
 _CHILD = "web4_agent.backends.engines.llamacpp_child"
-_CHILD_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
+_GROUP = 4
+_CHILD_ENVIRONMENT = {"GOMP_SPINCOUNT": "5000"}
 """Threads that spin while they wait bring a shared machine to a halt: 2 tokens/s against 30 on two busy cores."""
 _TOP_LOGPROBS = 20
 _WARM_UP = (Message("user", "Hello"),)
@@ -94,7 +97,8 @@ class LlamaCppEngine:
     adapter: ServedAdapter
     child: ChildProcess
     http: JsonHttp = field(repr=False)
-    scorer: ChildProcess | None = None
+    scorers: tuple[ChildProcess, ...] = ()
+    """One for each thread: two processes of one thread score twice what one of two does on so small a model."""
     scored_by: str = ""
     """`batch` or `forced` once something has been scored."""
 
@@ -150,41 +154,60 @@ class LlamaCppEngine:
         """Neighbours with the same messages read them once: give the answers to a question one after the other."""
         if not self.scored_by:
             self._choose_scorer()
+        groups = _groups(requests)
+        free: SimpleQueue[ChildProcess | None] = SimpleQueue()
+        for scorer in self.scorers or (None,):
+            free.put(scorer)
+
+        def score_group(group: list[ScoreRequest]) -> list[TextScore]:
+            scorer = free.get()
+            try:
+                texts = [request.text for request in group]
+                return self._score(scorer, group[0].messages, texts, min(group[0].top, _TOP_LOGPROBS))
+            finally:
+                free.put(scorer)
+
         scores: list[TextScore] = []
-        for (messages, top), group in groupby(requests, key=lambda request: (request.messages, request.top)):
-            scores += self._score(messages, [request.text for request in group], min(top, _TOP_LOGPROBS))
-            done(len(scores))
+        with ThreadPoolExecutor(max(1, len(self.scorers)), "scorer") as pool:
+            for part in pool.map(score_group, groups):
+                scores += part
+                done(len(scores))
         return scores
 
     def close(self) -> None:
-        self.child.close()
-        if self.scorer is not None:
-            self.scorer.close()
+        for child in (self.child, *self.scorers):
+            child.close()
 
-    def _score(self, messages: tuple[Message, ...], texts: Sequence[str], top: int) -> list[TextScore]:
+    def _score(
+        self, scorer: ChildProcess | None, messages: tuple[Message, ...], texts: Sequence[str], top: int
+    ) -> list[TextScore]:
         prompt = self._post("/apply-template", {"messages": _wire(messages)}).text("prompt") if messages else None
-        if self.scorer is None:
+        if scorer is None:
             return [forced_score(self.http, prompt, text, top) for text in texts]
-        self.scorer.tell({"prompt": prompt, "texts": list(texts), "top": top})
-        answers = self.scorer.answer(self.launcher.request_timeout_s).items("scores")
+        scorer.tell({"prompt": prompt, "texts": list(texts), "top": top})
+        answers = scorer.answer(self.launcher.request_timeout_s).items("scores")
         return [_score_of(answer, text) for answer, text in zip(answers, texts, strict=True)]
 
     def _choose_scorer(self) -> None:
-        """Start the scoring child and hold it against the server on one short text; do without it if they differ or it
-        does not come up."""
-        served = self._score(_PROBE.messages, [_PROBE.text], 0)[0]
+        """Start the scoring children and hold each against the server on one short text; do without them if they differ
+        or do not come up."""
+        served = self._score(None, _PROBE.messages, [_PROBE.text], 0)[0]
         self.scored_by = "forced"
         log = self.launcher.log_dir / f"scorer-{self.adapter.version}.log"
-        scorer = ChildProcess.start(_CHILD, ["score"], log, _CHILD_ENVIRONMENT)
+        scorers = tuple(
+            ChildProcess.start(_CHILD, ["score"], log, _CHILD_ENVIRONMENT) for _ in range(self.launcher.threads)
+        )
         try:
-            scorer.tell(self.launcher.order(self.adapter))
-            scorer.answer(self.launcher.start_timeout_s)
-            self.scorer = scorer
-            _agree(served, self._score(_PROBE.messages, [_PROBE.text], 0)[0])
+            for scorer in scorers:
+                scorer.tell({**self.launcher.order(self.adapter), "threads": 1})
+            for scorer in scorers:
+                scorer.answer(self.launcher.start_timeout_s)
+                _agree(served, self._score(scorer, _PROBE.messages, [_PROBE.text], 0)[0])
+            self.scorers = scorers
             self.scored_by = "batch"
         except EngineError as error:
-            self.scorer = None
-            scorer.close()
+            for scorer in scorers:
+                scorer.close()
             _log.warning("engine.batch_scorer_unavailable adapter=%s reason=%s", self.adapter.version, error.message)
 
     def _post(self, path: str, body: dict[str, object]) -> Reply:
@@ -194,6 +217,15 @@ class LlamaCppEngine:
             if not self.child.alive:
                 raise self.child.died() from error
             raise
+
+
+def _groups(requests: Sequence[ScoreRequest]) -> list[list[ScoreRequest]]:
+    """Neighbours that share their messages, a few at a time, so that every scorer has work."""
+    groups = []
+    for _, same in groupby(requests, key=lambda request: (request.messages, request.top)):
+        shared = list(same)
+        groups += [shared[at : at + _GROUP] for at in range(0, len(shared), _GROUP)]
+    return groups
 
 
 def _agree(served: TextScore, batch: TextScore) -> None:

@@ -21,7 +21,8 @@ PREFIX = "checkpoint-"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a training came. `fingerprint` names the job; `kl` is the last step's, nats per token."""
+    """How far a training came. `fingerprint` names the job; `kl` is that of the last step with
+    general samples, nats per token."""
 
     fingerprint: str
     step: int = 0

@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import TextIO
 
 from web4_agent.backends.trainers.base import TrainJob
 from web4_agent.backends.trainers.worker_protocol import Job, Said, decode_job, encode_said
@@ -67,9 +66,9 @@ def prepare_torch() -> None:
 
 
 def _die_with_parent() -> None:
-    """Block until stdin ends. `os._exit`, because the main thread may be deep in a matrix product."""
-    stdin: TextIO = sys.stdin
-    while stdin.readline():
+    """Block until stdin ends. `os._exit`, because the main thread may be deep in a matrix product; `os.read`, because
+    a thread that holds the lock of sys.stdin breaks the interpreter's own end."""
+    while os.read(0, 4096):
         pass
     os._exit(PARENT_GONE)
 

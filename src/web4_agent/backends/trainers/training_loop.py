@@ -43,11 +43,10 @@ def train(job: TrainJob, progress: Callable[[TrainProgress], None]) -> TrainedAd
     steps = _plan(job)
     model = load_for_training(job.base, job.start, job.policy)
     start = job.work / START_NAME
+    remove_folder(start)  # another job's, or these very bytes
+    publish_folder(model.write, start)
     optimizer = new_optimizer(model, job.policy)
     come = checkpoint.load(job.work, fingerprint, model.parameters, optimizer)
-    if come.step == 0:
-        remove_folder(start)
-    publish_folder(model.write, start)
     night = _Night(job, model, optimizer, steps, progress)
     came = night.run(come)
     trained = _result(job, steps, came, resumed_at=come.step)
@@ -131,7 +130,7 @@ class _Night:
                 step=number + 1,
                 first_loss=come.first_loss if number else loss,
                 last_loss=loss,
-                kl=kl,
+                kl=kl if self.steps[number].general_loss_tokens else come.kl,
                 seconds=come.seconds + time.monotonic() - began,
             )
             began = time.monotonic()

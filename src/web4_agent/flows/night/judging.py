@@ -19,6 +19,7 @@ from web4_agent.steps.judging.gate import SERVED_BYTES, TRAINERS_COPY, judge
 from web4_agent.steps.judging.measure import Measurement, Scorer, measure
 from web4_agent.steps.judging.texts import kl_from_scores, parity_change, parity_from_scores, parity_requests
 from web4_agent.steps.promote import served, version_of
+from web4_agent.storage.artifacts import hash_text
 from web4_agent.storage.atomic import publish_folder, publish_text
 from web4_agent.storage.payload import from_json, to_json
 
@@ -30,11 +31,23 @@ def measure_before(parts: NightParts, run: Run, collected: Collected, prepared: 
     production = _measure(parts, "measure", _served(parts, collected.production), held_out, rescore=True)
     files = Measured(folder / "production.json", folder / "golden.json")
     publish_text(to_json(production), files.production)
-    golden = production
-    if collected.golden != collected.production:
-        golden = _measure(parts, "measure", _served(parts, collected.golden), (), rescore=False)
+    golden = production if collected.golden == collected.production else _golden(parts, collected.golden)
     publish_text(to_json(golden), files.golden)
     return files
+
+
+def _golden(parts: NightParts, version: AdapterVersion) -> Measurement:
+    """Golden on the gate's items: it never changes, so equal bytes, items and engine give an equal measurement.
+
+    Kept beside the runs under the hash of all three; production, measured and rescored every night, is what shows that
+    the engine still measures as it did.
+    """
+    adapter = _served(parts, version)
+    key = hash_text(f"{adapter.artefact_hash} {parts.base_name} {parts.launcher.name} {to_json(parts.items)}")
+    kept = parts.home.runs / f"golden-{key[:16]}.json"
+    if not kept.is_file():
+        publish_text(to_json(_measure(parts, "measure", adapter, (), rescore=False)), kept)
+    return read_measurement(kept)
 
 
 def export(parts: NightParts, run: Run, trained: TrainedAdapter, scale: float) -> Exported:

@@ -74,3 +74,7 @@ def _bug() -> int:
     typer.echo(f"error: this is a bug: {text.strip().splitlines()[-1]}", err=True)
     typer.echo(f"  {where}; please report it", err=True)
     return 70
+
+
+if __name__ == "__main__":
+    main()

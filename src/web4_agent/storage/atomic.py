@@ -5,10 +5,13 @@ Called by every backend and flow that leaves something on disk. Knows nothing of
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from web4_agent.domain.errors import DiskFullError, HomeError
 
@@ -90,20 +93,29 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def translated_os_errors(target: Path) -> Iterator[None]:
-    """Turn 'no space' and 'not writable' into errors that name `target`; other OS errors pass."""
+    """Turn 'no space' and 'not writable' into errors that name `target`; other errors pass.
+
+    The safetensors library tells of the system's error in words alone: they are read for its number.
+    """
     try:
         yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    except (OSError, SafetensorError) as error:
+        number = error.errno if isinstance(error, OSError) else _number_in(str(error))
+        if number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise DiskFullError(
                 f"no space left to write {target}",
                 f"free some space on that disk (df -h {target.parent}), then run again",
             ) from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        if number in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
             raise HomeError(
                 f"{target} is not writable", "make it writable, or choose another home with --home or WEB4_HOME"
             ) from error
         raise
+
+
+def _number_in(text: str) -> int | None:
+    found = re.search(r"os error (\d+)", text)
+    return int(found[1]) if found else None
 
 
 def _temporary(out: Path) -> Path:

@@ -1,0 +1,74 @@
+"""One real night with the default model, as a user types it: killed while it trains, continued, judged, asked."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import DEMO_JOURNAL
+
+pytestmark = [pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(900)]
+
+SMALL = {
+    "WEB4_TRAINING__MAX_TOKENS": "3000",
+    "WEB4_TRAINING__MAX_SAMPLE_TOKENS": "192",
+    "WEB4_TRAINING__TOKENS_PER_STEP": "512",
+    "WEB4_TRAINING__MINIMUM_SAMPLES": "5",
+    "WEB4_GATE__ITEMS_PER_STRATUM": "10",
+}
+
+
+def web4(home: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "web4_agent.cli.main", *arguments, "--home", str(home)],
+        env=os.environ | SMALL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in codes, done.stderr[-2000:]
+    return done.stdout
+
+
+def kill_while_training(home: Path) -> None:
+    """Start the night and kill the process once its first training step is in the log."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "web4_agent.cli.main", "evening", "--date", "2026-03-02", "--home", str(home)],
+        env=os.environ | SMALL,
+        stdout=subprocess.DEVNULL,
+    ) as night:
+        for _ in range(2400):
+            logs = [path.read_text() for path in (home / "logs").glob("night-*.log")]
+            if any("train.step step=1 " in text for text in logs):
+                break
+            assert night.poll() is None
+            time.sleep(0.1)
+        night.send_signal(signal.SIGKILL)
+
+
+def test_a_real_night_is_killed_continued_judged_and_asked(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert "golden: base" in web4(home, "init", "--journal", str(DEMO_JOURNAL))
+    summary = json.loads(web4(home, "index", "--date", "2026-03-02", "--json"))
+    assert (summary["found"], summary["new"]) == (7, 7)
+
+    kill_while_training(home)
+    assert "open: night-2026-03-02-1" in web4(home, "status")
+    report = json.loads(web4(home, "evening", "--date", "2026-03-02", "--json", codes=(0, 1)))
+    assert report["run"] == "night-2026-03-02-1"
+    assert report["state"] in {"promoted", "rejected"}
+    rules = {rule["rule"]: rule for rule in report["verdicts"][0]["rules"]}
+    assert rules["export parity"]["passed"], rules["export parity"]["sentence"]
+    assert rules["rescoring"]["passed"], rules["rescoring"]["sentence"]
+    assert report["verdicts"][0]["scored_on"] == "served bytes"
+    assert len(report["canaries"]) == 20
+
+    answer = json.loads(web4(home, "ask", "Which port does berthd use?", "--retrieve", "--json"))
+    assert answer["adapter"] == report["serving"]
+    assert any("berthd-port-move" in source["document"] for source in answer["sources"])
+    web4(home, "doctor")

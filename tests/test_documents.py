@@ -57,3 +57,11 @@ def test_the_reasons_of_lint_exceptions_stand_on_their_lines() -> None:
                 assert re.search(r"(noqa: [\w, ]+|type: ignore\[[\w, -]+\])\s+(#|-) ?\S+", line), (
                     f"{path}: {line.strip()}"
                 )
+
+
+def test_every_command_that_a_hint_names_exists() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    named = set(re.findall(r"web4-agent ([a-z]+)\b", source))
+    assert named >= {"init", "doctor"}
+    for command in named:
+        assert run([command, "--help"]) == 0, command

@@ -106,7 +106,7 @@ def translated_os_errors(target: Path) -> Iterator[None]:
                 f"no space left to write {target}",
                 f"free some space on that disk (df -h {target.parent}), then run again",
             ) from error
-        if number in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
+        if number in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT}:
             raise HomeError(
                 f"{target} is not writable", "make it writable, or choose another home with --home or WEB4_HOME"
             ) from error

@@ -49,9 +49,13 @@ class OpenAiLauncher:
 
     def _load(self, http: JsonHttp, model: str, adapter: ServedAdapter) -> None:
         if not self.loads_adapters:
-            raise ModelError(f"the server at {self.url} takes no adapters", "web4-agent config set engine llamacpp")
+            raise ModelError(
+                f"the server at {self.url} takes no adapters", 'set engine.kind to "llama.cpp" in web4.toml'
+            )
         if adapter.artefact is None or adapter.artefact.suffix != ".safetensors":
-            raise ModelError(f"vLLM serves PEFT folders, not {adapter.artefact}", "web4-agent config set exporter peft")
+            raise ModelError(
+                f"vLLM serves PEFT folders, not {adapter.artefact}", 'set engine.kind to "openai" in web4.toml'
+            )
         served = {each.text("id") for each in http.get("/v1/models").items("data")}
         if model not in served:
             body = {"lora_name": model, "lora_path": str(adapter.artefact.parent.resolve())}

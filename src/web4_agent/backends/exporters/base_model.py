@@ -122,7 +122,7 @@ def _build(source: str, folder: Path, progress: Say, *, allow_download: bool) ->
 def _from_gguf(gguf: Path, folder: Path, progress: Say) -> str:
     """Dequantise once: the trainer then loads in 0.1-0.4 s what takes 15 s and more to read from a GGUF."""
     if not gguf.is_file():
-        raise ModelError(f"no model file {gguf}", "web4-agent config show base")
+        raise ModelError(f"no model file {gguf}", "set model.base in web4.toml, or: web4-agent init --model FILE")
     progress(f"dequantising {gguf.name} to float32")
     model_type = write_hf_folder(gguf, folder)
     _link(gguf, folder / SERVING_NAME)

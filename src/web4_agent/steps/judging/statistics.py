@@ -1,6 +1,6 @@
 """The figures of the gate: lower confidence bounds, the unit τ of margins, and the rules' error rates by simulation.
 
-Called by `gate` (bounds) and by `web4-agent gate calibrate` (simulation). Pure; knows no model.
+Called by `gate` (bounds); the simulation gives the error rates that the design rests on. Pure; knows no model.
 """
 
 import math

@@ -8,6 +8,7 @@ import pytest
 from tests.flows.fakes import World, forgets
 from tests.flows.test_night import Killed, check_invariants, states
 from web4_agent.domain.documents import DocumentState
+from web4_agent.domain.errors import BusyError
 from web4_agent.domain.ids import BASE
 from web4_agent.domain.runs import RunState
 from web4_agent.flows.rollback import roll_back
@@ -60,6 +61,15 @@ def test_a_killed_night_is_finished_by_the_next_call(world: World, point: str) -
         world.night(reached=kill)
     assert world.night().state is RunState.PROMOTED
     check_invariants(world)
+
+
+def test_a_second_machine_on_the_same_ledger_is_refused(world: World, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = World(tmp_path / "other", url=world.url)
+    with world.database.exclusive(doing="a test"), pytest.raises(BusyError, match="another machine"):
+        other.night()
+    assert other.night().state is RunState.PROMOTED
+    other.database.close()
 
 
 def test_words_are_found_and_no_query_syntax_is_understood(world: World) -> None:

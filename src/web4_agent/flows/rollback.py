@@ -50,7 +50,7 @@ def roll_back(parts: RollbackParts, target: AdapterVersion | None, *, retrain: b
     Raises UsageError when there is no such version, or it was rejected; ModelError or IntegrityError when its files
     are not whole: then nothing has changed.
     """
-    with exclusive(parts.home.night_lock, doing="a rollback"):
+    with exclusive(parts.home.night_lock, doing="a rollback"), parts.database.exclusive(doing="a rollback"):
         with parts.database.begin() as connection:
             pointer = adapters.read_pointer(connection)
             adapter = _target(connection, target, pointer.production)

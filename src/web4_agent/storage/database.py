@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 
-from web4_agent.domain.errors import DatabaseError, DiskFullError
+from web4_agent.domain.errors import BusyError, DatabaseError, DiskFullError
 
 metadata = MetaData(
     naming_convention={
@@ -26,6 +26,8 @@ metadata = MetaData(
 """Every table of `records` is in it; migrations make what it says, and a test compares the two."""
 
 BUSY_TIMEOUT_MS = 5_000
+NIGHT_KEY = 0x57454234
+"""The advisory lock's number: 'WEB4' in ASCII."""
 
 
 class Database:
@@ -63,6 +65,28 @@ class Database:
         """One transaction. Raises DatabaseError (locked, broken, unreachable) or DiskFullError."""
         with translated_sql_errors(self.name), self._engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def exclusive(self, *, doing: str) -> Iterator[None]:
+        """Hold the ledger for one run on all machines that share it; never waits.
+
+        PostgreSQL has an advisory lock, which goes with its connection; a SQLite file is one machine's, whose file lock
+        is enough. Raises BusyError.
+        """
+        if self.is_sqlite:
+            yield
+            return
+        with translated_sql_errors(self.name), self._engine.connect() as pooled:
+            connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
+            if not connection.execute(select(func.pg_try_advisory_lock(NIGHT_KEY))).scalar():
+                raise BusyError(
+                    f"another machine holds the ledger {self.name}; this one wanted {doing}",
+                    "wait for it to end, then type the same command again",
+                )
+            try:
+                yield
+            finally:
+                connection.execute(select(func.pg_advisory_unlock(NIGHT_KEY)))
 
     def snapshot(self, out: Path) -> bool:
         """Write a whole, consistent copy to `out` while others read and write. False where the server must do it."""

@@ -46,7 +46,8 @@ def evening(parts: NightParts, request: NightRequest) -> NightReport:
     the run stays open, production is untouched, and the same call continues it.
     """
     require_forward_clock(parts.database, parts.now())
-    with exclusive(parts.home.night_lock, doing="the evening loop"):
+    doing = "the evening loop"
+    with exclusive(parts.home.night_lock, doing=doing), parts.database.exclusive(doing=doing):
         run = _open_run(parts, request)
         with run_log(parts.home.log(run.id)):
             log.info("night.opened run=%s day=%s", run.id, run.day)

@@ -68,10 +68,10 @@ def main() -> None:
     cases: dict[str, Callable[[], TrainedAdapter]] = {
         "good": bench.good,
         "rate x 30": bench.too_fast,
-        "shuffled": bench.shuffled,
-        "noise": bench.noise,
-        "export, right": bench.good,
         "export fault": bench.good,
+        "noise": bench.noise,
+        "shuffled": bench.shuffled,
+        "export, right": bench.good,
     }
     for name, train in cases.items():
         if asked.only and name not in asked.only:

@@ -183,6 +183,15 @@ def test_faults_that_cancel_out_in_the_mean_are_seen() -> None:
     assert nights.verdict(trained_parity=trained).decision is Decision.VOID
 
 
+@pytest.mark.parametrize(("off", "sound"), [(0.2, True), (0.33, False)])
+def test_the_limit_of_the_export_check_grows_with_the_change(off: float, sound: bool) -> None:
+    signs = dict(zip(nights.TEXTS, (off, -off) * len(nights.TEXTS), strict=False))
+    served = replace(nights.candidate(), parity=tuple((name, 1.2 + signs[name]) for name in nights.TEXTS))
+    before = replace(nights.production(), parity=tuple((name, 0.0) for name in nights.TEXTS))
+    verdict = nights.verdict(served, before=before, trained_parity=dict.fromkeys(nights.TEXTS, 1.2))
+    assert nights.failed_rules(verdict) == ([] if sound else ["export parity"])
+
+
 def test_a_change_below_the_noise_is_held_to_the_limit_alone() -> None:
     served = replace(nights.candidate(), parity=tuple((name, -3.05) for name in nights.TEXTS))
     verdict = nights.verdict(served, trained_parity=dict.fromkeys(nights.TEXTS, 0.05))

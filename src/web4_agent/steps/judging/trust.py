@@ -12,6 +12,9 @@ from web4_agent.steps.judging.case import TRAINERS_COPY, Case
 
 PARITY_SLOPE_TOLERANCE = 0.25
 """Five standard errors of the slope over 250 tokens where the change is just above the noise of a 4-bit base."""
+PARITY_SHARE = 0.2
+"""Of the trained change: the noise grows with a large one. A missed permutation is off by 0.27 of it, a sound export of
+a change of 0.9 nat by 0.13."""
 
 
 def finite(case: Case) -> RuleOutcome:
@@ -41,11 +44,6 @@ def same_items(case: Case) -> RuleOutcome:
     ]
     said = f"{' and '.join(wrong)} differ between the models." if wrong else "All models were asked the same items."
     return RuleOutcome("same items", not wrong, float(len(wrong)), 0.0, said.capitalize())
-
-
-PARITY_SHARE = 0.2
-"""Of the trained change: the noise grows with a large one. A missed permutation is off by 0.27 of it, a sound export of
-a change of 0.9 nat by 0.13."""
 
 
 def export_parity(case: Case) -> RuleOutcome:

@@ -77,6 +77,32 @@ class GateSettings(_Table):
     kl_limit: float = Field(0.10, gt=0, description="nat per token from golden on neutral prompts: bounds drift")
 
 
+class GatewaySettings(_Table):
+    host: str = Field("127.0.0.1", description="loopback; another address is refused until there is an API key")
+    port: int = Field(8484, ge=0, le=65_535, description="beside an Ollama on 11434; 0 takes a free one")
+    model: str = Field("web4-agent:latest", description="the name clients know; they may ask for a version, too")
+    parallel: int = Field(2, ge=1, le=64, description="requests answered at once, each with the whole context")
+    queue: int = Field(32, ge=0, description="requests that may wait; one more is told 503 and when to come again")
+    queue_timeout_s: float = Field(60.0, gt=0, description="nobody looks at a chat window longer without a word")
+    max_body_bytes: int = Field(4_000_000, ge=10_000, description="a hundred times the longest context in text")
+
+
+class RetrievalSettings(_Table):
+    results: int = Field(3, ge=1, le=20, description="three documents fit a small context and hold the answer 9 in 10")
+    tool_results: int = Field(3, ge=1, le=10, description="two or three examples fix the form of a tool call")
+    similarity: float = Field(0.33, ge=-1, le=1, description="below it nothing is shown: see SearchPolicy")
+    context_tokens: int = Field(1200, ge=100, description="a third of the context; the rest is for talk and answer")
+    hot_documents: int = Field(100, ge=1, description="the specification's size of the cache")
+
+
+class ToolsSettings(_Table):
+    ecosystem: str = Field("continue", description="until `web4-agent tools use` chooses another")
+
+
+class LogSettings(_Table):
+    text_days: int = Field(30, ge=0, description="how long what people asked is kept; 0 keeps no text at all")
+
+
 class RetentionSettings(_Table):
     backups: int = Field(5, ge=1, description="the specification keeps the last five adapters")
     run_folders: int = Field(14, ge=1, description="work of two weeks of nights, to look into a rejection")
@@ -93,6 +119,10 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     training: TrainingSettings = TrainingSettings()
     gate: GateSettings = GateSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    tools: ToolsSettings = ToolsSettings()
+    log: LogSettings = LogSettings()
     retention: RetentionSettings = RetentionSettings()
 
     @classmethod

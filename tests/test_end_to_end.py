@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import DEMO_JOURNAL
@@ -52,6 +56,53 @@ def kill_while_training(home: Path) -> None:
         night.send_signal(signal.SIGKILL)
 
 
+@contextmanager
+def serving(home: Path) -> Iterator[str]:
+    """`web4-agent serve` on a free port, until the body is done."""
+    command = [sys.executable, "-m", "web4_agent.cli.main", "serve", "--port", "0", "--home", str(home)]
+    with subprocess.Popen(command, env=os.environ | SMALL, stdout=subprocess.PIPE, text=True) as gateway:
+        assert gateway.stdout is not None
+        lines = iter(gateway.stdout.readline, "")
+        yield next(found[1] for line in lines if (found := re.search(r"(http://\S+)/v1", line)))
+        gateway.terminate()
+        assert gateway.wait(30) == 0
+
+
+def ask_the_gateway(home: Path, url: str, adapter: str) -> None:
+    """What only a real engine can show: sources in an answer, forms forced by grammar, the protocols passed on."""
+
+    def chat(question: str, **more: object) -> httpx.Response:
+        messages = [{"role": "user", "content": question}]
+        body = {"model": "web4-agent", "messages": messages, "max_tokens": 24, **more}
+        return httpx.post(f"{url}/v1/chat/completions", json=body, timeout=120, trust_env=False)
+
+    reply = chat("Show me the PDCA about moving berthd to another port")
+    assert (reply.headers["x-web4-adapter"], reply.headers["x-web4-route"]) == (adapter, "history")
+    assert "berthd-port-move" in reply.headers["x-web4-sources"]
+    assert "[1] " in reply.json()["choices"][0]["message"]["content"]
+
+    schema = {"type": "object", "properties": {"port": {"type": "integer"}}, "required": ["port"]}
+    form = {"type": "json_schema", "json_schema": {"name": "port", "schema": schema}}
+    said = chat("Which port?", response_format=form).json()["choices"][0]["message"]["content"]
+    assert isinstance(json.loads(said)["port"], int)
+
+    function = {"name": "ls", "description": "Lists a folder.", "parameters": {"type": "object", "properties": {}}}
+    tools = [{"type": "function", "function": function}]
+    called = chat("What is in this folder?", tools=tools, tool_choice="required").json()["choices"][0]
+    assert called["message"]["tool_calls"][0]["function"]["name"] == "ls"
+
+    body = {"model": "web4-agent", "max_tokens": 8, "messages": [{"role": "user", "content": "Hello"}]}
+    passed_on = httpx.post(f"{url}/v1/messages", json=body, timeout=120, trust_env=False)
+    assert (passed_on.json()["type"], passed_on.json()["model"]) == ("message", "web4-agent:latest")
+    assert str(home) not in passed_on.text
+
+    response = reply.headers["x-web4-response-id"]
+    thumb = {"response_id": response, "thumb": "up", "comment": "found it"}
+    assert httpx.post(f"{url}/v1/feedback", json=thumb, timeout=30, trust_env=False).status_code == 200
+    assert adapter in web4(home, "why", response)
+    assert json.loads(web4(home, "satisfaction", "--json"))
+
+
 def test_a_real_night_is_killed_continued_judged_and_asked(tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert "golden: base" in web4(home, "init", "--journal", str(DEMO_JOURNAL))
@@ -73,3 +124,5 @@ def test_a_real_night_is_killed_continued_judged_and_asked(tmp_path: Path) -> No
     assert answer["adapter"] == report["serving"]
     assert any("berthd-port-move" in source["document"] for source in answer["sources"])
     web4(home, "doctor")
+    with serving(home) as url:
+        ask_the_gateway(home, url, report["serving"])

@@ -4,7 +4,7 @@ Called by the CLI. Every heavy part is made when it is first asked for, and its 
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,18 +21,31 @@ from web4_agent.domain.verdicts import GatePolicy
 from web4_agent.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from web4_agent.backends.embedders.base import Embedder
     from web4_agent.backends.engines.base import EngineLauncher
     from web4_agent.backends.exporters.base import Exporter
     from web4_agent.backends.trainers.base import Trainer
     from web4_agent.backends.vectors.base import VectorStore
+    from web4_agent.flows.collections import CollectionParts
     from web4_agent.flows.day import DayParts
     from web4_agent.flows.doctor import DoctorParts
+    from web4_agent.flows.exporting import ExportParts
+    from web4_agent.flows.feedback import FeedbackParts
     from web4_agent.flows.indexing import IndexParts
     from web4_agent.flows.morning import MorningParts
     from web4_agent.flows.night import NightParts
+    from web4_agent.flows.provenance import ProvenanceParts
+    from web4_agent.flows.query_log import QueryLog
+    from web4_agent.flows.referencing import ReferenceParts
+    from web4_agent.flows.reporting import ReportingParts
     from web4_agent.flows.rollback import RollbackParts
+    from web4_agent.flows.tooling import ToolParts
     from web4_agent.steps.judging.measure import GateItems
+    from web4_agent.steps.retrieval.library import Library
+    from web4_agent.steps.route import Known
     from web4_agent.storage.database import Database
 
 HOME_VARIABLE = "WEB4_HOME"
@@ -156,6 +169,18 @@ class Runtime:
             request_timeout_s=self.settings.engine.timeout_s,
         )
 
+    @cached_property
+    def serving_launcher(self) -> "EngineLauncher":
+        """As `launcher`, for people: several at once, and the beginning of a conversation is read just once."""
+        if self.settings.engine.kind != "llama.cpp":
+            return self.launcher
+        from dataclasses import replace
+
+        from web4_agent.backends.engines.llamacpp import LlamaCppLauncher
+
+        assert isinstance(self.launcher, LlamaCppLauncher)
+        return replace(self.launcher, parallel=self.settings.gateway.parallel, reuse_prefix=True)
+
     def _remote_launcher(self) -> "EngineLauncher":
         engine = self.settings.engine
         for key, value in (("engine.url", engine.url), ("engine.base", engine.base)):
@@ -182,10 +207,28 @@ class Runtime:
 
         return MiniLmOnnx(self.home.embedder_model, self.threads)
 
+    def embed_counted(self, texts: Sequence[str]) -> "tuple[NDArray[np.float32], int]":
+        """Vectors of texts, and how many tokens were read for them."""
+        embedder = self.embedder()
+        read = sum(min(count, embedder.max_tokens) for count in embedder.token_counts(texts))
+        return embedder.embed(texts), read
+
     def open_store(self) -> "VectorStore":
         from web4_agent.backends.vectors.chroma import ChromaStore
 
         return ChromaStore(self.home.vectors)
+
+    @cached_property
+    def library(self) -> "Library":
+        """The day's retrieval, one for this process."""
+        from web4_agent.backends.lexical.tantivy_words import TantivyWords
+        from web4_agent.steps.retrieval.library import Library, LibraryParts, LibraryPolicy
+
+        chosen = self.settings.retrieval
+        policy = LibraryPolicy(
+            chosen.results, chosen.tool_results, chosen.similarity, chosen.context_tokens, chosen.hot_documents
+        )
+        return Library(LibraryParts(self.database, self.open_store, self.embedder, TantivyWords, policy))
 
     def prepare_base(self, say: Callable[[str], None]) -> ContentHash:
         """Convert the base model once; returns the hash of the file that serves."""
@@ -254,6 +297,22 @@ class Runtime:
             self.watcher,
         )
 
+    def reference_parts(self) -> "ReferenceParts":
+        from web4_agent.flows.referencing import ReferenceParts
+
+        return ReferenceParts(self.database, self.embedder, self.open_store, self.now, watcher=self.watcher)
+
+    def collection_parts(self) -> "CollectionParts":
+        from web4_agent.flows.collections import CollectionParts
+
+        return CollectionParts(self.database, self.home, self.embedder, self.open_store, self.now, self.watcher)
+
+    def tool_parts(self) -> "ToolParts":
+        from web4_agent.flows.tooling import ToolParts
+
+        own, default = self.home.tool_packs, self.settings.tools.ecosystem
+        return ToolParts(self.database, self.embedder, self.open_store, self.now, own, default)
+
     def night_parts(self) -> "NightParts":
         from web4_agent.backends.exporters.base_model import load_base
         from web4_agent.flows.night import NightParts
@@ -301,6 +360,47 @@ class Runtime:
         return DayParts(
             self.database, self.home, self.exporter.artefact_name, self.launcher, self.embedder, self.open_store
         )
+
+    def route_known(self) -> "Known":
+        """What the router knows of this journal today."""
+        from web4_agent.flows.routing import known
+
+        return known(self.database, self.now().date())
+
+    def query_log(self) -> "QueryLog":
+        """A running writer of the query log, on a connection of its own. Close it before this runtime."""
+        from web4_agent.flows.query_log import LogPolicy, QueryLog
+        from web4_agent.storage.database import Database, sqlite_url
+        from web4_agent.storage.spill import SpillFile
+
+        database = Database(self.settings.database.url or sqlite_url(self.home.ledger), lazy=True)
+        return QueryLog(
+            database,
+            self.now,
+            SpillFile(self.home.logs / "query-log.jsonl"),
+            SpillFile(self.home.logs / "query-log-refused.jsonl"),
+            LogPolicy(text_days=self.settings.log.text_days),
+        )
+
+    def feedback_parts(self, flush: Callable[[], object] = lambda: None) -> "FeedbackParts":
+        from web4_agent.flows.feedback import FeedbackParts
+
+        return FeedbackParts(self.database, self.now, flush)
+
+    def reporting_parts(self) -> "ReportingParts":
+        from web4_agent.flows.reporting import ReportingParts
+
+        return ReportingParts(self.database, self.now)
+
+    def export_parts(self) -> "ExportParts":
+        from web4_agent.flows.exporting import ExportParts
+
+        return ExportParts(self.database, self.now())
+
+    def provenance_parts(self) -> "ProvenanceParts":
+        from web4_agent.flows.provenance import ProvenanceParts
+
+        return ProvenanceParts(self.database, self.embedder, self.open_store)
 
     def rollback_parts(self) -> "RollbackParts":
         from web4_agent.flows.rollback import RollbackParts

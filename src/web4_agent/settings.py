@@ -80,10 +80,12 @@ class GateSettings(_Table):
 class GatewaySettings(_Table):
     host: str = Field("127.0.0.1", description="loopback; another address is refused until there is an API key")
     port: int = Field(8484, ge=0, le=65_535, description="beside an Ollama on 11434; 0 takes a free one")
-    model: str = Field("web4-agent:latest", description="the name clients know; they may ask for a version, too")
+    model: str = Field("web4-agent:latest", description="the name clients know; Ollama's add :latest")
     parallel: int = Field(2, ge=1, le=64, description="requests answered at once, each with the whole context")
     queue: int = Field(32, ge=0, description="requests that may wait; one more is told 503 and when to come again")
     queue_timeout_s: float = Field(60.0, gt=0, description="nobody looks at a chat window longer without a word")
+    show_sources: bool = Field(default=True, description="names the sources below an answer that used them")
+    origins: str = Field("", description="web pages that may ask, with a space between: https://chat.example.org")
     max_body_bytes: int = Field(4_000_000, ge=10_000, description="a hundred times the longest context in text")
 
 

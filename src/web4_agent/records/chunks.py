@@ -7,7 +7,21 @@ import json
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Connection, Integer, String, Table, Text, bindparam, delete, insert, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    column,
+    delete,
+    insert,
+    select,
+    table,
+    text,
+)
 
 from web4_agent.domain.documents import Chunk, SectionKind
 from web4_agent.domain.ids import ChunkId, ContentHash, DocumentId
@@ -25,8 +39,13 @@ chunks = Table(
     Column("text", Text, nullable=False),
 )
 
+_lexical = table("chunks_lexical", column("chunk"))
+"""SQLite's word index; a virtual table, so no part of the schema that migrations are compared with."""
+
 _WORD = re.compile(r"\w+")
 MAX_QUERY_WORDS = 64
+PAGE = 500
+"""Documents in one statement: below the limit of variables of every database."""
 
 
 def replace(connection: Connection, document: DocumentId, content_hash: ContentHash, new: Sequence[Chunk]) -> None:
@@ -57,42 +76,71 @@ def replace(connection: Connection, document: DocumentId, content_hash: ContentH
 
 
 def remove(connection: Connection, document: DocumentId) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.execute(
-            text("DELETE FROM chunks_lexical WHERE chunk IN (SELECT id FROM chunks WHERE document = :document)"),
-            {"document": document},
-        )
-    connection.execute(delete(chunks).where(chunks.c.document == document))
+    if connection.execute(select(chunks.c.id).where(chunks.c.document == document).limit(1)).first() is not None:
+        remove_all(connection, [document])  # else spared: it reads through the whole lexical index
+
+
+def remove_all(connection: Connection, documents: Sequence[DocumentId]) -> None:
+    """The chunks of several documents, with one pass through the lexical index for each page of them."""
+    for start in range(0, len(documents), PAGE):
+        some = select(chunks.c.id).where(chunks.c.document.in_(documents[start : start + PAGE]))
+        if connection.dialect.name == "sqlite":
+            connection.execute(delete(_lexical).where(_lexical.c.chunk.in_(some)))
+        connection.execute(delete(chunks).where(chunks.c.document.in_(documents[start : start + PAGE])))
 
 
 def of_documents(connection: Connection, documents: Sequence[DocumentId]) -> list[Chunk]:
     """Chunks of these documents, by document and position."""
-    query = select(chunks).where(chunks.c.document.in_(documents)).order_by(chunks.c.document, chunks.c.position)
-    return [
-        Chunk(row.id, row.document, SectionKind(row.kind), tuple(json.loads(row.path)), row.text, row.position)
-        for row in connection.execute(query)
-    ]
+    found: list[Chunk] = []
+    names = sorted(documents)
+    for start in range(0, len(names), PAGE):
+        some = chunks.c.document.in_(names[start : start + PAGE])
+        query = select(chunks).where(some).order_by(chunks.c.document, chunks.c.position)
+        found += [
+            Chunk(row.id, row.document, SectionKind(row.kind), tuple(json.loads(row.path)), row.text, row.position)
+            for row in connection.execute(query)
+        ]
+    return found
 
 
 def ids(connection: Connection) -> dict[ChunkId, DocumentId]:
     return {row.id: row.document for row in connection.execute(select(chunks.c.id, chunks.c.document))}
 
 
-def lexical(connection: Connection, question: str, count: int) -> list[tuple[ChunkId, float]]:
-    """The `count` chunks that share most with the question's words, best first, with a score where more is better."""
+def lexical(
+    connection: Connection, question: str, count: int, references: Sequence[str] = (), *, journal: bool = True
+) -> list[tuple[ChunkId, float]]:
+    """The `count` chunks that share most with the question's words, best first, with a score where more is better.
+
+    Among the journal's chunks and those of the reference collections named; without `journal` only the latter.
+    """
     words = list(dict.fromkeys(_WORD.findall(question.lower())))[:MAX_QUERY_WORDS]
     if not words:
         return []
     if connection.dialect.name == "sqlite":
+        where = _within("chunk", references, journal=journal)
         query = (
-            "SELECT chunk, -bm25(chunks_lexical) FROM chunks_lexical WHERE chunks_lexical MATCH :words ORDER BY 2 DESC"
+            f"SELECT chunk, -bm25(chunks_lexical) FROM chunks_lexical WHERE chunks_lexical MATCH :words AND {where} "  # noqa: S608 - `where` is of bound names
+            "ORDER BY 2 DESC"
         )
         terms = " OR ".join(f'"{word}"' for word in words)
     else:
+        where = _within("id", references, journal=journal)
         query = (
-            "SELECT id, ts_rank_cd(to_tsvector('simple', text), to_tsquery('simple', :words)) FROM chunks "
-            "WHERE to_tsvector('simple', text) @@ to_tsquery('simple', :words) ORDER BY 2 DESC, 1"
+            "SELECT id, ts_rank_cd(to_tsvector('simple', text), to_tsquery('simple', :words)) FROM chunks "  # noqa: S608 - as above
+            f"WHERE to_tsvector('simple', text) @@ to_tsquery('simple', :words) AND {where} ORDER BY 2 DESC, 1"
         )
         terms = " | ".join(f"'{word}'" for word in words)
-    statement = text(f"{query} LIMIT :count").bindparams(bindparam("words"), bindparam("count"))
-    return [(ChunkId(row[0]), float(row[1])) for row in connection.execute(statement, {"words": terms, "count": count})]
+    values: dict[str, str | int] = {"words": terms, "count": count, "inner": "%:%"}
+    values |= {f"reference{at}": f"{name}:%" for at, name in enumerate(references)}
+    used = [name for name in values if f":{name}" in query or name == "count"]
+    statement = text(f"{query} LIMIT :count").bindparams(*(bindparam(name) for name in used))
+    found = connection.execute(statement, {name: values[name] for name in used})
+    return [(ChunkId(row[0]), float(row[1])) for row in found]
+
+
+def _within(column: str, references: Sequence[str], *, journal: bool) -> str:
+    """A condition on chunk ids: a reference's begin with its collection and a colon, the journal's hold none."""
+    terms = [f"{column} NOT LIKE :inner"] if journal else []
+    terms += [f"{column} LIKE :reference{at}" for at in range(len(references))]
+    return f"({' OR '.join(terms)})" if terms else "1 = 0"

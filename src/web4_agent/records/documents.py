@@ -257,6 +257,20 @@ def live_states(connection: Connection) -> dict[DocumentId, DocumentState]:
     return {row.id: DocumentState(row.state) for row in connection.execute(query)}
 
 
+def sprints(connection: Connection) -> set[str]:
+    """What the headers of the documents in use say of their sprint, as written there."""
+    query = select(documents.c.header).where(documents.c.state.in_(LIVE))
+    return {from_json(Header, header).sprint for header in connection.execute(query).scalars()} - {""}
+
+
+def newest(connection: Connection) -> tuple[datetime | None, datetime | None]:
+    """When a document last came into the buffer, and when one last went into history."""
+    live = tuple(state for state in LIVE if state is not DocumentState.HISTORICAL)
+    buffered = select(func.max(documents.c.indexed_utc)).where(documents.c.state.in_(live))
+    trained = select(func.max(documents.c.trained_utc)).where(documents.c.state == DocumentState.HISTORICAL)
+    return connection.execute(buffered).scalar(), connection.execute(trained).scalar()
+
+
 def follow_lineage(
     connection: Connection, lineage: Sequence[AdapterVersion], reason: str, *, retrain: bool
 ) -> tuple[int, int]:

@@ -1,9 +1,17 @@
 """The feedback table: one thumb a person and response; a later one replaces it."""
 
-from sqlalchemy import Column, PrimaryKeyConstraint, String, Table, Text
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
+from sqlalchemy import Column, Connection, PrimaryKeyConstraint, String, Table, Text, func, select
+
+from web4_agent.domain.ids import AdapterVersion
+from web4_agent.domain.queries import Feedback, ResponseId, Route, Thumb
+from web4_agent.records.interactions import interactions
 from web4_agent.storage.columns import UtcDateTime
 from web4_agent.storage.database import metadata
+from web4_agent.storage.upsert import replace_row
 
 feedback = Table(
     "feedback",
@@ -15,3 +23,44 @@ feedback = Table(
     Column("comment", Text, nullable=False),
     PrimaryKeyConstraint("response", "client"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbCount:
+    """Thumbs of one kind on the answers that one adapter gave on one route."""
+
+    route: Route
+    adapter: AdapterVersion
+    thumb: Thumb
+    count: int
+
+
+def put(connection: Connection, given: Feedback) -> None:
+    """Keep it, in place of what the same client said about the same response before."""
+    values = {"response": given.response, "client": given.client, "at_utc": given.at_utc}
+    replace_row(connection, feedback, {**values, "thumb": given.thumb.value, "comment": given.comment})
+
+
+def of_responses(connection: Connection, responses: Sequence[ResponseId]) -> dict[ResponseId, tuple[Feedback, ...]]:
+    """What was said about these responses (a thousand at most), oldest first."""
+    query = select(feedback).where(feedback.c.response.in_(responses)).order_by(feedback.c.at_utc, feedback.c.client)
+    found: dict[ResponseId, tuple[Feedback, ...]] = {}
+    for row in connection.execute(query):
+        given = Feedback(ResponseId(row.response), row.client, row.at_utc, Thumb(row.thumb), row.comment)
+        found[given.response] = (*found.get(given.response, ()), given)
+    return found
+
+
+def counts(connection: Connection, start: datetime, end: datetime) -> list[ThumbCount]:
+    """Thumbs given from `start` until before `end`, by route and adapter of the answers they are about."""
+    query = (
+        select(interactions.c.route, interactions.c.adapter, feedback.c.thumb, func.count())
+        .join(interactions, interactions.c.response == feedback.c.response)
+        .where(feedback.c.at_utc >= start, feedback.c.at_utc < end)
+        .group_by(interactions.c.route, interactions.c.adapter, feedback.c.thumb)
+        .order_by(interactions.c.route, interactions.c.adapter, feedback.c.thumb)
+    )
+    return [
+        ThumbCount(Route(row[0]), AdapterVersion(row[1]), Thumb(row[2]), int(row[3]))
+        for row in connection.execute(query)
+    ]

@@ -14,7 +14,9 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     select,
+    union,
     update,
 )
 
@@ -83,6 +85,38 @@ def previous(connection: Connection) -> dict[DocumentId, DocumentId]:
         later, earlier = (row.source, row.target) if row.kind == LinkKind.PREVIOUS else (row.target, row.source)
         found[later] = earlier
     return found
+
+
+def chain(connection: Connection, document: DocumentId, depth: int, *, later: bool) -> list[tuple[DocumentId, int]]:
+    """Documents that came after `document` (or before it) by the links between them, and in how many steps, up to
+    `depth`: nearest first, then by id. Each comes once, at its least distance, and `document` itself never, also where
+    links run in a circle."""
+    steps = union(
+        select(links.c.target.label("earlier"), links.c.source.label("later")).where(
+            links.c.kind == LinkKind.PREVIOUS, links.c.target.is_not(None)
+        ),
+        select(links.c.source.label("earlier"), links.c.target.label("later")).where(
+            links.c.kind == LinkKind.NEXT, links.c.target.is_not(None)
+        ),
+    ).subquery("steps")
+    here, there = (steps.c.earlier, steps.c.later) if later else (steps.c.later, steps.c.earlier)
+    reached = select(literal(document, Text).label("document"), literal(0, Integer).label("far")).cte(
+        "reached", recursive=True
+    )
+    # UNION, not UNION ALL: a circle brings the same row again, which is then dropped.
+    reached = reached.union(
+        select(there, reached.c.far + 1)
+        .join_from(reached, steps, here == reached.c.document)
+        .where(reached.c.far < depth)
+    )
+    far = func.min(reached.c.far)
+    query = (
+        select(reached.c.document, far)
+        .where(reached.c.document != document)
+        .group_by(reached.c.document)
+        .order_by(far, reached.c.document)
+    )
+    return [(DocumentId(row[0]), int(row[1])) for row in connection.execute(query)]
 
 
 def counts(connection: Connection) -> tuple[int, int]:

@@ -92,6 +92,21 @@ def last_seen(connection: Connection) -> dict[DocumentId, RunId]:
     return {row[0]: row[1] for row in connection.execute(query.add_columns(runs.c.started_utc))}
 
 
+def by_night(
+    connection: Connection, documents: Sequence[DocumentId], nights: Sequence[RunId]
+) -> dict[DocumentId, dict[RunId, int]]:
+    """How many samples of each of these documents each of these runs trained on, replayed ones too."""
+    query = (
+        select(samples.c.document, samples.c.run, func.count())
+        .where(samples.c.document.in_(documents), samples.c.run.in_(nights))
+        .group_by(samples.c.document, samples.c.run)
+    )
+    found: dict[DocumentId, dict[RunId, int]] = {}
+    for document, run, count in connection.execute(query):
+        found.setdefault(DocumentId(document), {})[RunId(run)] = int(count)
+    return found
+
+
 def put_held_out(connection: Connection, run: RunId, items: Sequence[HeldOut], days: dict[DocumentId, date]) -> None:
     connection.execute(delete(held_out).where(held_out.c.run == run))
     if items:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from web4_agent.backends.engines.base import Engine, EngineLauncher, ScoreRequest, ServedAdapter
+from web4_agent.backends.engines.http_json import JsonHttp
 from web4_agent.domain.errors import EngineError, IntegrityError, ModelError
 from web4_agent.domain.ids import BASE, ContentHash
 from web4_agent.domain.speech import Message
@@ -19,6 +20,15 @@ class EngineContract:
 
     def test_it_serves_the_adapter_it_was_started_with(self, engine: Engine, adapter: ServedAdapter) -> None:
         assert engine.adapter == adapter
+
+    def test_it_says_that_it_lives(self, engine: Engine) -> None:
+        assert engine.alive
+
+    def test_it_speaks_openai_s_protocol_to_those_who_stream(self, engine: Engine) -> None:
+        at = engine.endpoint
+        body = {"model": at.model, "messages": [{"role": "user", "content": QUESTION[0].content}], "max_tokens": 4}
+        reply = JsonHttp(at.url, "hint", at.api_key, 30.0).post("/v1/chat/completions", body)
+        assert reply.text("choices", 0, "message", "content")
 
     def test_greedy_answers_are_the_same_twice(self, engine: Engine) -> None:
         first = engine.generate(QUESTION, max_tokens=8)

@@ -38,6 +38,7 @@ def server() -> Iterator[FakeServer]:
 
     routes = {
         "POST /api/chat": chat,
+        "POST /v1/chat/completions": lambda body: (200, {"choices": [{"message": {"content": "as OpenAI says it"}}]}),
         "POST /api/generate": lambda body: (200, {"done": True, "done_reason": "unload"}),
         "POST /api/create": lambda body: (200, {"status": "success"}),
         "POST /api/blobs/": keep,
@@ -113,6 +114,7 @@ def test_closing_frees_the_memory_once(launcher: OllamaLauncher, server: FakeSer
     engine = launcher.start(ServedAdapter(BASE))
     engine.close()
     engine.close()
+    assert not engine.alive
     assert [asked.body["keep_alive"] for asked in server.of("/api/generate")] == [0]
 
 

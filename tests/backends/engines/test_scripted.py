@@ -82,3 +82,21 @@ class TestScriptedEngineWithoutLikelihoods(EngineContract):
     @pytest.fixture
     def launcher(self) -> EngineLauncher:
         return ScriptedLauncher(Script(can_score=False, answer=lambda adapter, messages: "one two three"))
+
+
+def test_closing_ends_the_process_that_speaks_http(launcher: EngineLauncher, adapter: ServedAdapter) -> None:
+    engine = ScriptedLauncher().start(adapter)
+    assert engine.endpoint.url.startswith("http://127.0.0.1:")
+    engine.close()
+    assert engine.child is not None
+    assert not engine.child.alive
+
+
+def test_it_is_dead_when_its_process_was_killed(adapter: ServedAdapter) -> None:
+    engine = ScriptedLauncher().start(adapter)
+    assert engine.endpoint.url
+    assert engine.child is not None
+    engine.child.process.kill()
+    engine.child.process.wait()
+    assert not engine.alive
+    engine.close()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from web4_agent.backends.engines.base import EngineAbilities, ScoreRequest, ServedAdapter
+from web4_agent.backends.engines.base import Endpoint, EngineAbilities, ScoreRequest, ServedAdapter
 from web4_agent.domain.ids import BASE
 from web4_agent.domain.speech import Completion, Message, TextScore, TokenScore
 
@@ -21,6 +21,14 @@ class AnsweringEngine:
     @property
     def adapter(self) -> ServedAdapter:
         return ServedAdapter(BASE)
+
+    @property
+    def alive(self) -> bool:
+        return True
+
+    @property
+    def endpoint(self) -> Endpoint:
+        raise NotImplementedError
 
     def generate(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0, seed: int = 0

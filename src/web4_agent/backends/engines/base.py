@@ -4,7 +4,7 @@ An engine serves one base model with at most one adapter, fixed when it starts; 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +30,16 @@ class ServedAdapter:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an engine speaks OpenAI's protocol, for those who stream. `url` ends before `/v1`; `model` is its name
+    there, empty where the server has just one."""
+
+    url: str
+    model: str = ""
+    api_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreRequest:
     """The likelihood of `text` after `messages`, rendered with the model's chat template, the assistant's turn opened.
 
@@ -51,6 +61,13 @@ class Engine(Protocol):
 
     @property
     def adapter(self) -> ServedAdapter: ...
+
+    @property
+    def alive(self) -> bool:
+        """False once the engine is closed or known to be dead; asking costs no request."""
+
+    @property
+    def endpoint(self) -> Endpoint: ...
 
     def generate(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0, seed: int = 0

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from time import monotonic
 
 from web4_agent.backends.engines.artefact_check import verify_artefact
-from web4_agent.backends.engines.base import EngineAbilities, ScoreRequest, ServedAdapter
+from web4_agent.backends.engines.base import Endpoint, EngineAbilities, ScoreRequest, ServedAdapter
 from web4_agent.backends.engines.child_process import ChildProcess
 from web4_agent.backends.engines.forced_decoding import forced_score
 from web4_agent.backends.engines.http_json import JsonHttp, Reply
@@ -113,6 +113,10 @@ class LlamaCppEngine:
     @property
     def api_key(self) -> str:
         return self.http.api_key
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.http.address, api_key=self.http.api_key)
 
     @property
     def alive(self) -> bool:

@@ -47,6 +47,7 @@ def _parameters(xllamacpp: Any, order: dict[str, Any]) -> Any:  # the package sh
     parameters.model.path = order["model"]
     if order["adapter"]:
         parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(order["adapter"], 1.0)]
+    parameters.model_alias = {"web4-agent"}  # else its answers name the file
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.api_keys = [order["api_key"]]

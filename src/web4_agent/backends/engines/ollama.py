@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from web4_agent.backends.engines.artefact_check import verify_artefact
-from web4_agent.backends.engines.base import EngineAbilities, ScoreRequest, ServedAdapter
+from web4_agent.backends.engines.base import Endpoint, EngineAbilities, ScoreRequest, ServedAdapter
 from web4_agent.backends.engines.http_json import JsonHttp
 from web4_agent.domain.errors import EngineError
 from web4_agent.domain.speech import Completion, Message, TextScore
@@ -85,6 +85,14 @@ class OllamaEngine:
     @property
     def abilities(self) -> EngineAbilities:
         return EngineAbilities(can_score=False)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.http.address, self.model)
+
+    @property
+    def alive(self) -> bool:
+        return not self.closed
 
     def generate(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0, seed: int = 0

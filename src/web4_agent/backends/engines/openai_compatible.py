@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from web4_agent.backends.engines.artefact_check import verify_artefact
-from web4_agent.backends.engines.base import EngineAbilities, ScoreRequest, ServedAdapter
+from web4_agent.backends.engines.base import Endpoint, EngineAbilities, ScoreRequest, ServedAdapter
 from web4_agent.backends.engines.http_json import JsonHttp, Reply
 from web4_agent.domain.errors import EngineError, ModelError
 from web4_agent.domain.speech import Completion, Message, TextScore, TokenScore
@@ -75,6 +75,14 @@ class OpenAiEngine:
     @property
     def abilities(self) -> EngineAbilities:
         return EngineAbilities(self.can_score, _TOP_LOGPROBS if self.can_score else 0)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.http.address, self.model, self.http.api_key)
+
+    @property
+    def alive(self) -> bool:
+        return not self.closed
 
     def generate(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0, seed: int = 0

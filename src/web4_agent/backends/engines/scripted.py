@@ -4,13 +4,17 @@ Called by bootstrap where the settings choose it. Knows no model: what an adapte
 """
 
 import math
+import os
 import re
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from zlib import crc32
 
 from web4_agent.backends.engines.artefact_check import verify_artefact
-from web4_agent.backends.engines.base import EngineAbilities, ScoreRequest, ServedAdapter
+from web4_agent.backends.engines.base import Endpoint, EngineAbilities, ScoreRequest, ServedAdapter
+from web4_agent.backends.engines.child_process import ChildProcess
 from web4_agent.domain.errors import EngineError
 from web4_agent.domain.ids import AdapterVersion
 from web4_agent.domain.speech import Completion, Message, TextScore, TokenScore
@@ -19,6 +23,8 @@ Answer = Callable[[ServedAdapter, Sequence[Message]], str]
 Likelihood = Callable[[ServedAdapter, ScoreRequest], float]
 """Mean log-probability per token, nats, at most 0."""
 
+_CHILD = "web4_agent.backends.engines.scripted_child"
+_START_S = 30.0
 _TOP_LOGPROBS = 20
 _PIECES = re.compile(r"\s*\S+")
 
@@ -27,7 +33,8 @@ _PIECES = re.compile(r"\s*\S+")
 class Script:
     """What engines say. `answer` wins over `answers`, which maps the last message's text to what is said; anything else
     is answered by the question itself. `dies_at` counts the requests of one engine from 1; `starts` says which adapter
-    versions fail to come up."""
+    versions fail to come up. Over HTTP (see `scripted_child`) only `answers` counts, and `event_ms`, the pause before
+    each event of a stream."""
 
     answers: Mapping[str, str] = field(default_factory=dict)
     answer: Answer | None = None
@@ -35,13 +42,15 @@ class Script:
     dies_at: int | None = None
     fails_to_start: frozenset[AdapterVersion] = frozenset()
     can_score: bool = True
+    event_ms: float = 0.0
 
 
 @dataclass(slots=True)
 class ScriptedLauncher:
-    """Implements EngineLauncher. `started` keeps what was started, in order."""
+    """Implements EngineLauncher. `started` keeps what was started, in order; `log_dir` is for those that speak HTTP."""
 
     script: Script = field(default_factory=Script)
+    log_dir: Path | None = None
     started: list["ScriptedEngine"] = field(default_factory=list)
 
     @property
@@ -52,19 +61,24 @@ class ScriptedLauncher:
         verify_artefact(adapter)
         if adapter.version in self.script.fails_to_start:
             raise EngineError(f"the script lets {adapter.version} fail to start", "change the script")
-        engine = ScriptedEngine(self.script, adapter)
+        log = self.log_dir / f"engine-{adapter.version}.log" if self.log_dir else Path(os.devnull)
+        engine = ScriptedEngine(self.script, adapter, log)
         self.started.append(engine)
         return engine
 
 
 @dataclass(slots=True)
 class ScriptedEngine:
-    """Implements Engine. `requests` counts generations and scores together."""
+    """Implements Engine. `requests` counts generations and scores together. It speaks HTTP, in a child process, from
+    the first time it is asked for its endpoint."""
 
     script: Script
     adapter: ServedAdapter
+    log: Path = Path(os.devnull)
     requests: int = 0
     closed: bool = False
+    child: ChildProcess | None = None
+    _endpoint: Endpoint | None = None
 
     @property
     def abilities(self) -> EngineAbilities:
@@ -72,7 +86,17 @@ class ScriptedEngine:
 
     @property
     def alive(self) -> bool:
-        return not self.closed
+        return not self.closed and (self.child is None or self.child.alive)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        if self._endpoint is None:
+            key = secrets.token_urlsafe(24)
+            self.child = ChildProcess.start(_CHILD, [], self.log, {})
+            order = {"adapter": self.adapter.version, "api_key": key, "answers": dict(self.script.answers)}
+            self.child.tell({**order, "event_ms": self.script.event_ms})
+            self._endpoint = Endpoint(self.child.answer(_START_S).text("address"), api_key=key)
+        return self._endpoint
 
     def generate(
         self,
@@ -103,6 +127,8 @@ class ScriptedEngine:
 
     def close(self) -> None:
         self.closed = True
+        if self.child is not None:
+            self.child.close()
 
     def _said(self, messages: Sequence[Message]) -> str:
         if self.script.answer is not None:

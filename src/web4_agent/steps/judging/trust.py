@@ -69,7 +69,7 @@ def export_parity(case: Case) -> RuleOutcome:
     passed = measured <= limit and abs(slope - 1.0) <= PARITY_SLOPE_TOLERANCE
     said = (
         f"On {len(pairs)} tokens of fixed text the served adapter's change is {slope:.2f} times the trainer's (1 ± "
-        f"{PARITY_SLOPE_TOLERANCE:g}) and {measured:.3f} nat off (limit {limit:g}): "
+        f"{PARITY_SLOPE_TOLERANCE:g}) and {measured:.3f} nat off (limit {limit:.3g}): "
         f"{'the export is sound' if passed else 'export fault'}."
     )
     return RuleOutcome("export parity", passed, measured, limit, said)

@@ -78,8 +78,9 @@ def _roll_ups() -> None:
         sa.Column("latency_ms", sa.Float, nullable=False),
         sa.Column("retrieval_ms", sa.Float, nullable=False),
         sa.Column("first_token_ms", sa.Float, nullable=False),
-        sa.Column("tokens_in", sa.Integer, nullable=False),
-        sa.Column("tokens_out", sa.Integer, nullable=False),
+        sa.Column("first_tokens", sa.Integer, nullable=False),
+        sa.Column("tokens_in", sa.BigInteger, nullable=False),
+        sa.Column("tokens_out", sa.BigInteger, nullable=False),
         sa.Column("retrievals", sa.Integer, nullable=False),
         sa.Column("retrieval_hits", sa.Integer, nullable=False),
         sa.Column("hot_hits", sa.Integer, nullable=False),
@@ -99,6 +100,7 @@ def _roll_ups() -> None:
         sa.Column("day", sa.Date, nullable=False),
         sa.Column("document", sa.Text, nullable=False),
         sa.Column("uses", sa.Integer, nullable=False),
+        sa.Column("last_utc", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("day", "document", name="pk_document_uses"),
     )
 

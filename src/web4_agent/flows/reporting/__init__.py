@@ -1,0 +1,34 @@
+"""What the days were like: figures a day, the targets of training-first, satisfaction, the most used documents.
+
+Called by the CLI and the gateway's dashboard. Reads the roll-up and never the log itself, so that a report over
+millions of queries takes milliseconds. Days are UTC. Never writes.
+"""
+
+from web4_agent.flows.reporting.figures import Span
+from web4_agent.flows.reporting.reports import (
+    Distribution,
+    Hot,
+    Report,
+    ReportingParts,
+    Satisfaction,
+    distribution,
+    hot,
+    report,
+    satisfaction,
+)
+from web4_agent.flows.reporting.targets import TargetCheck, TargetStatus
+
+__all__ = [
+    "Distribution",
+    "Hot",
+    "Report",
+    "ReportingParts",
+    "Satisfaction",
+    "Span",
+    "TargetCheck",
+    "TargetStatus",
+    "distribution",
+    "hot",
+    "report",
+    "satisfaction",
+]

@@ -1,0 +1,198 @@
+"""The gateway as one running thing: engine, log, library and web server, started in order and stopped in order.
+
+Called by `web4-agent serve`. Everything that may fail at the start fails before the port is opened, with the error that
+the command prints.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from web4_agent.backends.engines.base import ServedAdapter
+from web4_agent.bootstrap import Runtime
+from web4_agent.domain.errors import ModelError, SettingsError, Web4Error
+from web4_agent.domain.queries import RouteDecision, Thumb
+from web4_agent.flows.feedback import FeedbackParts, give
+from web4_agent.flows.query_log import QueryLog
+from web4_agent.flows.routing import refreshed
+from web4_agent.flows.serving import ServingParts
+from web4_agent.gateway.access import Access, check_listening, is_loopback
+from web4_agent.gateway.admission import Admission
+from web4_agent.gateway.app import make_app
+from web4_agent.gateway.engine_room import EngineRoom
+from web4_agent.gateway.metrics import Metrics
+from web4_agent.gateway.parts import GatewayParts
+from web4_agent.gateway.relay import RelayParts
+from web4_agent.gateway.upstream import Upstream
+from web4_agent.records import api_keys
+from web4_agent.steps.route import Wish, route
+from web4_agent.storage.payload import from_json
+
+_log = logging.getLogger(__name__)
+_REFRESH_S = 2.0
+"""A key that is revoked, or an agent's name that is new, counts after so long."""
+_STOP_S = 20
+_BACKLOG = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where to listen; `address` is told to `ready` once requests are taken."""
+
+    host: str
+    port: int
+
+
+def serve(runtime: Runtime, at: Listening, ready: Callable[[str], None]) -> None:
+    """Answer until SIGINT or SIGTERM. Raises SettingsError when others could ask without a key or the port is taken,
+    and what starting an engine raises."""
+    asyncio.run(Gateway(runtime).run(at, ready))
+
+
+class Gateway:
+    """One gateway; `run` it once. `stop` may be called from any thread."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._server: uvicorn.Server | None = None
+        self._knowledge = refreshed(runtime.database, runtime.now().date(), None)
+        self._access = Access(wide=True, origins=frozenset(runtime.settings.gateway.origins.split()))
+
+    async def run(self, at: Listening, ready: Callable[[str], None]) -> None:
+        keys = _valid_keys(self._runtime)
+        check_listening(at.host, keys)
+        self._access.keys, self._access.wide = keys, not is_loopback(at.host)
+        async with AsyncExitStack() as held:
+            parts = self._parts(held)
+            await parts.relay.upstream.open()
+            held.push_async_callback(parts.relay.upstream.close)
+            refreshing = asyncio.create_task(self._refresh())
+            held.callback(refreshing.cancel)
+            await self._listen(at, parts, ready)
+
+    def stop(self) -> None:
+        """Take no more requests, finish those that run, then let `run` return."""
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def _parts(self, held: AsyncExitStack) -> GatewayParts:
+        runtime, chosen = self._runtime, self._runtime.settings.gateway
+        log = runtime.query_log()
+        held.callback(log.close)
+        library = runtime.library
+        held.callback(library.close)
+        serving = ServingParts(
+            runtime.database,
+            self._route,
+            library,
+            lambda texts: runtime.embedder().token_counts(texts),
+            runtime.settings.tools.ecosystem,
+            runtime.settings.retrieval.context_tokens,
+        )
+        room = EngineRoom(runtime.serving_launcher, _Wanted(runtime.home.serving))
+        upstream = Upstream(
+            room, Admission(chosen.parallel, chosen.queue, chosen.queue_timeout_s), runtime.settings.engine.timeout_s
+        )
+        relay = RelayParts(serving, upstream, log.add, Metrics(), chosen.model, chosen.show_sources)
+        feedback = FeedbackParts(runtime.database, runtime.now, log.flush)
+        return GatewayParts(
+            relay,
+            self._access,
+            runtime.embed_counted,
+            lambda response, thumb, comment, client: _give(feedback, response, thumb, comment, client),
+            lambda: _trouble(log),
+            runtime.serving_launcher.name,
+            runtime.settings.engine.context_tokens,
+            runtime.settings.engine.base or runtime.settings.model.base,
+            chosen.max_body_bytes,
+        )
+
+    async def _listen(self, at: Listening, parts: GatewayParts, ready: Callable[[str], None]) -> None:
+        config = uvicorn.Config(
+            make_app(parts),
+            host=at.host,
+            port=at.port,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_STOP_S,
+            server_header=False,
+            date_header=False,
+        )
+        try:
+            socket = config.bind_socket()
+        except SystemExit as error:  # uvicorn's way of saying that the port is taken
+            raise SettingsError(
+                f"nothing can listen on {at.host}:{at.port}: the port is taken, or the address not this machine's",
+                "web4-agent serve --port 0",
+            ) from error
+        host, port = socket.getsockname()[:2]
+        self._server = server = uvicorn.Server(config)
+        telling = asyncio.create_task(_tell(server, ready, f"http://{f'[{host}]' if ':' in host else host}:{port}"))
+        try:
+            await server.serve(sockets=[socket])
+        finally:
+            telling.cancel()
+            socket.close()
+
+    def _route(self, question: str, wish: Wish) -> RouteDecision:
+        return route(question, self._knowledge.known, wish=wish)
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(_REFRESH_S)
+            try:
+                self._access.keys = await asyncio.to_thread(_valid_keys, self._runtime)
+                today = self._runtime.now().date()
+                self._knowledge = await asyncio.to_thread(refreshed, self._runtime.database, today, self._knowledge)
+            except Web4Error as error:
+                _log.warning("gateway.refresh_failed reason=%s", error.message)
+
+
+class _Wanted:
+    """What should serve, from the file that follows the ledger; read again when it has changed."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._seen: tuple[int, int, int] | None = None
+        self._adapter: ServedAdapter | None = None
+
+    def __call__(self) -> ServedAdapter:
+        """Raises ModelError when the file is missing, IntegrityError when it is damaged."""
+        try:
+            found = self._file.stat()
+            signature = (found.st_mtime_ns, found.st_ino, found.st_size)
+            if self._adapter is None or signature != self._seen:
+                self._adapter = from_json(ServedAdapter, self._file.read_text(encoding="utf-8"))
+                self._seen = signature
+        except FileNotFoundError as error:
+            raise ModelError(f"{self._file} is missing: nothing says what serves", "web4-agent doctor --fix") from error
+        return self._adapter
+
+
+async def _tell(server: uvicorn.Server, ready: Callable[[str], None], address: str) -> None:
+    while not server.started:
+        await asyncio.sleep(0.01)
+    ready(address)
+
+
+def _valid_keys(runtime: Runtime) -> dict[str, str]:
+    with runtime.database.read() as connection:
+        return {row.key_hash: row.name for row in api_keys.listed(connection) if row.revoked_utc is None}
+
+
+def _give(parts: FeedbackParts, response: str, thumb: Thumb, comment: str, client: str) -> None:
+    give(parts, response, thumb, comment, client)
+
+
+def _trouble(log: QueryLog) -> str:
+    health = log.health
+    if health.well:
+        return ""
+    return f"the query log: {health.error or 'its writer has stopped'}; {health.waiting} rows wait, {health.lost} lost"

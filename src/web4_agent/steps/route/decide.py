@@ -1,0 +1,162 @@
+"""One query to one decision: trained, tools, history, today's buffer, or tools and history; and where to look.
+
+Called by the gateway and the command line with what is known of the journal. Pure: no ledger, no settings, no clock.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from itertools import islice
+
+from web4_agent.domain.queries import Route, RouteDecision, Tier
+from web4_agent.steps.route.acts import act_sign, place_sign
+from web4_agent.steps.route.dates import Days, find_days
+from web4_agent.steps.route.graph import find_anchor
+from web4_agent.steps.route.history import history_sign
+from web4_agent.steps.route.letters import LETTERS, in_brackets, letters_of, pattern
+from web4_agent.steps.route.lexer import lex, prefixes
+from web4_agent.steps.route.prose import prose
+from web4_agent.steps.route.tokens import Tokens, merged
+from web4_agent.steps.route.words import ROLE_WORDS
+
+OLDEST_YEARS = 15
+"""No team's journal is older; a day before that is one of the world's."""
+MAX_ANCHOR_CHARS = 200
+
+
+class Wish(StrEnum):
+    """What the request itself says about retrieval; the values of the header `X-Web4-Retrieval`."""
+
+    AUTO = "auto"
+    FORCE = "force"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the router knows of one journal on one day. Made once and used for many queries."""
+
+    agents: frozenset[str]
+    sprints: frozenset[str]
+    today: date
+    names: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    """Names of agents, and their begins, in lower case without blanks."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", prefixes(_spellings(self.agents)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the sentences of a query say: `acts` and `history` are reasons, or empty. `topic`: more selects than a day,
+    a sprint or an agent."""
+
+    tokens: Tokens
+    days: Days | None
+    acts: str
+    history: str
+    topic: bool
+
+
+def route(text: str, known: Known, *, wish: Wish = Wish.AUTO) -> RouteDecision:
+    """Decide about the last message of a user. Never raises; takes a millisecond or two however long the text is."""
+    read = _read(prose(text), known)
+    plain = Route.TOOLS if read.acts else Route.TRAINED
+    if wish is Wish.NEVER:
+        return RouteDecision(plain, _reason(read.acts, "retrieval was forbidden"))
+    if read.history:
+        return _retrieving(read, read.history, known)
+    if wish is Wish.FORCE:
+        return _retrieving(read, "retrieval was asked for", known)
+    return RouteDecision(plain, _reason(read.acts))
+
+
+def _read(text: str, known: Known) -> _Read:
+    lexed = lex(text, known.names)
+    days = find_days(lexed, known.today)
+    sprints = [(found.start(), found.end(), "SPRINT_NAME") for found in _SPRINT.finditer(lexed.letters)]
+    tokens = merged(lexed, sorted([(one.first, one.after, "DATE") for one in days] + sprints))
+    ancient = bool(days) and all(_is_ancient(one, known.today) for one in days)
+    acts, history, asked = "", "", []
+    waiting, asked_days = iter(days), []
+    for sentence in _SENTENCE.findall(tokens.letters):
+        sign = history_sign(sentence, ancient=ancient)
+        here = list(islice(waiting, sentence.count(LETTERS["DATE"])))
+        if sign:
+            asked.append(sentence)
+            asked_days += here
+        history = history or sign
+        acts = acts or act_sign(sentence, asks_history=bool(sign)) or ("" if sign else place_sign(sentence))
+    topic = bool(_TOPIC.search("".join(asked)))
+    return _Read(tokens, next(iter(asked_days or days), None), acts, history, topic)
+
+
+def _retrieving(read: _Read, reason: str, known: Known) -> RouteDecision:
+    anchor = find_anchor(read.tokens)[:MAX_ANCHOR_CHARS] if read.history else ""
+    agent = next(iter(read.tokens.names.values()), "")
+    sprint = _sprint(read.tokens, known.sprints)
+    start, end = (read.days.start, read.days.end) if read.days else (None, None)
+    tiers = _tiers(read, anchored=bool(anchor), dated=read.days is not None, named=bool(agent or sprint))
+    today = (start, end) == (known.today, known.today) and not anchor
+    chosen = Route.BOTH if read.acts else Route.BUFFER if today else Route.HISTORY
+    where = anchor or (sprint if tiers[0] is Tier.TIMELINE else "")
+    return RouteDecision(chosen, _reason(reason, read.acts), tiers, start, end, agent, where)
+
+
+def _tiers(read: _Read, *, anchored: bool, dated: bool, named: bool) -> tuple[Tier, ...]:
+    """The main one first. A day selects even beside a topic; an agent or a sprint only where there is no topic."""
+    if anchored:
+        return Tier.GRAPH, Tier.SEMANTIC
+    if not read.history:
+        return (Tier.SEMANTIC, Tier.TIMELINE) if dated or named else (Tier.SEMANTIC,)
+    if dated:
+        return (Tier.TIMELINE, Tier.SEMANTIC) if read.topic else (Tier.TIMELINE,)
+    if named:
+        return (Tier.SEMANTIC, Tier.TIMELINE) if read.topic else (Tier.TIMELINE,)
+    return (Tier.SEMANTIC,)
+
+
+_SENTENCE = re.compile(f"[^{letters_of('STOP')}]+{in_brackets('STOP')}?")
+_SPRINT = pattern("SPRINT DASH? NUMBER")
+_TOPIC = pattern("TOPIC")
+"""Words that name a matter; those of asking, doing and time name none."""
+
+
+def _sprint(tokens: Tokens, sprints: frozenset[str]) -> str:
+    """The sprint's name as the journal has it, where it knows the number."""
+    at = tokens.letters.find(LETTERS["SPRINT_NAME"])
+    number = _figures(tokens.word(at)) if at >= 0 else ""
+    return next((name for name in sorted(sprints) if _figures(name) == number), f"Sprint {number}") if number else ""
+
+
+def _figures(text: str) -> str:
+    return "".join(one for one in text if one.isdecimal())
+
+
+def _is_ancient(days: Days, today: date) -> bool:
+    day = days.end or days.start
+    return day is not None and day.year < today.year - OLDEST_YEARS
+
+
+def _reason(*parts: str) -> str:
+    return "; ".join(part for part in parts if part) or "nothing asks for the journal or for a tool"
+
+
+def _spellings(agents: frozenset[str]) -> dict[str, str]:
+    """Each name in lower case without blanks; a person's first name, too, where one person has it."""
+    whole = {_bare(name): name for name in sorted(agents) if len(_bare(name)) > 2}
+    people: dict[str, list[str]] = {}
+    for name in agents:
+        first, _, rest = name.partition(" ")
+        if first.isalpha() and rest.isalpha() and rest.lower() not in _ROLES:
+            people.setdefault(first.lower(), []).append(name)
+    return {**{first: names[0] for first, names in people.items() if len(names) == 1}, **whole}
+
+
+_ROLES = frozenset(ROLE_WORDS.split())
+
+
+def _bare(name: str) -> str:
+    return "".join(one for one in name.lower() if one.isalnum())

@@ -1,8 +1,12 @@
 """The router against labelled queries: a half it was built on, one that nobody read meanwhile, and hard ones."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.steps.route_labels import Outcome, outcome
+from tests.steps.route_labels import Outcome, confusion, outcome
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "routing.md"
 
 LEAST = {"development": 0.97, "held_out": 0.95, "hard": 0.97}
 LEAST_TIERS = 0.90
@@ -35,3 +39,7 @@ def test_days_and_agents_are_right(judged: tuple[str, Outcome]) -> None:
 def test_a_decision_is_cheap(judged: tuple[str, Outcome]) -> None:
     _, found = judged
     assert found.percentile_us(0.95) < MOST_US
+
+
+def test_the_page_shows_the_table_as_it_is() -> None:
+    assert confusion(outcome("held_out")) in PAGE.read_text(encoding="utf-8")

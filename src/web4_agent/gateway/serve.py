@@ -21,6 +21,7 @@ from web4_agent.flows.feedback import FeedbackParts, give
 from web4_agent.flows.query_log import QueryLog
 from web4_agent.flows.routing import refreshed
 from web4_agent.flows.serving import ServingParts
+from web4_agent.flows.tooling import ensure_tools
 from web4_agent.gateway.access import Access, check_listening, is_loopback
 from web4_agent.gateway.admission import Admission
 from web4_agent.gateway.app import make_app
@@ -67,6 +68,7 @@ class Gateway:
         keys = _valid_keys(self._runtime)
         check_listening(at.host, keys)
         self._access.keys, self._access.wide = keys, not is_loopback(at.host)
+        await asyncio.to_thread(_offer_tools, self._runtime)
         async with AsyncExitStack() as held:
             parts = self._parts(held)
             await parts.relay.upstream.open()
@@ -180,6 +182,16 @@ async def _tell(server: uvicorn.Server, ready: Callable[[str], None], address: s
     while not server.started:
         await asyncio.sleep(0.01)
     ready(address)
+
+
+def _offer_tools(runtime: Runtime) -> None:
+    """Let the examples of tool calls be there before anything else opens the vector store. The gateway can do without:
+    it says so in its log, and answers."""
+    try:
+        ready = ensure_tools(runtime.tool_parts())
+        _log.info("gateway.tools ecosystem=%s examples=%d", ready.ecosystem, ready.examples)
+    except Web4Error as error:
+        _log.warning("gateway.tools_unavailable reason=%s", error.message)
 
 
 def _valid_keys(runtime: Runtime) -> dict[str, str]:

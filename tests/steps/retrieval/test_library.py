@@ -92,6 +92,16 @@ def test_days_and_author_are_found_by_the_timeline(library: Library) -> None:
     assert names(library.look_up("what did zebras do?", nobody)) == []
 
 
+def test_a_sprint_is_found_by_its_name(world: World) -> None:
+    text = page("harbour gate").replace("**👤 Agent Role:**", "**🎯 Sprint:** Sprint 20 → gates\n**👤 Agent Role:**")
+    write(world.journal, "1600-gate", text)
+    world.index()
+    asked = RouteDecision(Route.HISTORY, "sprint", (Tier.TIMELINE,), anchor="Sprint 20")
+    assert names(open_library(world).look_up("what did we do in sprint 20?", asked)) == ["1600-gate"]
+    other = replace(asked, anchor="Sprint 21")
+    assert open_library(world).look_up("what did zebras do in sprint 21?", other).tiers != (Tier.TIMELINE,)
+
+
 def test_what_came_after_a_document_is_found_by_its_links_and_a_circle_ends(world: World) -> None:
     for name, link in (("0700-first", "0900-third"), ("0800-second", "0700-first"), ("0900-third", "0800-second")):
         file = f"2026-04-01-UTC-{link}.pdca.md"

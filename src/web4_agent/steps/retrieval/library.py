@@ -159,7 +159,7 @@ class Library:
         """Those of the days and the author asked about, the ones that speak of the question first. A document is of a
         day by its header or by its file's name."""
         if decision.start is None and decision.end is None and not decision.agent:
-            return []
+            return self._sprint(shelf, asked, decision.anchor) if decision.anchor else []
         start = datetime.combine(decision.start, time(), UTC) if decision.start else None
         end = datetime.combine(decision.end, time(), UTC) + timedelta(days=1) if decision.end else None
         with self._parts.database.read() as connection:
@@ -169,6 +169,11 @@ class Library:
         if authored is not None:
             among &= _mask(shelf, authored)
         among |= _mask(shelf, told)
+        policy = SearchPolicy(self._policy.candidates, similarity=-1.0)
+        return by_meaning_and_words(shelf, self._stock.lexicon, asked, 2 * self._policy.results, policy, among=among)
+
+    def _sprint(self, shelf: Shelf, asked: Question, sprint: str) -> list[Ranked]:
+        among = shelf.kept(replace(asked.filters, sprint=sprint), asked.collections)
         policy = SearchPolicy(self._policy.candidates, similarity=-1.0)
         return by_meaning_and_words(shelf, self._stock.lexicon, asked, 2 * self._policy.results, policy, among=among)
 

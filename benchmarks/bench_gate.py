@@ -38,6 +38,7 @@ from web4_agent.flows.indexing import IndexRequest, index
 from web4_agent.flows.night import judging, learning
 from web4_agent.flows.night.parts import Collected, Measured, NightParts, Prepared, Trial
 from web4_agent.records import documents, runs
+from web4_agent.storage.payload import to_json
 
 DAY = date(2026, 3, 3)
 WEIGHTS = "adapter_model.safetensors"
@@ -94,6 +95,7 @@ class _Bench:
             rows = documents.of_run(connection, self.run.id)
         self.collected = Collected(tuple((row.id, row.content_hash) for row in rows), BASE, BASE)
         self.prepared: Prepared = learning.prepare(self.parts, self.run, self.collected)
+        self.taught = self.prepared
         self.samples = learning.read_samples(self.prepared.file).train
         started = time.monotonic()
         self.measured: Measured = judging.measure_before(self.parts, self.run, self.collected, self.prepared)
@@ -113,7 +115,11 @@ class _Bench:
         deal.shuffle(targets)
         dealt = [replace(sample, target=target) for sample, target in zip(asked, targets, strict=True)]
         texts = [replace(one, target=_shuffled_words(one.target, deal)) for one in self.samples if not one.prompt]
-        return self._train("shuffled", tuple(dealt + texts), 1.0)
+        samples = tuple(dealt + texts)
+        whole = learning.read_samples(self.prepared.file)
+        self.taught = replace(self.prepared, file=self.parts.home.run(self.run.id) / "shuffled.json")
+        self.taught.file.write_text(to_json(replace(whole, train=samples)), encoding="utf-8")
+        return self._train("shuffled", samples, 1.0)
 
     def noise(self) -> TrainedAdapter:
         good = self.good()
@@ -130,6 +136,7 @@ class _Bench:
 
     def judge(self, name: str, train: Callable[[], TrainedAdapter]) -> None:
         started = time.monotonic()
+        self.taught = self.prepared
         try:
             trained = train()
         except TrainingError as error:
@@ -142,7 +149,7 @@ class _Bench:
             f"{trained.last_loss:.2f}, {trained.tokens:,} tokens; judged in {time.monotonic() - started - taken:.0f} s"
         )
         for rule in verdict.rules:
-            if not rule.passed or rule.rule.startswith(("export", "gain", "margins", "drift")):
+            if not rule.passed or rule.rule.startswith(("samples", "export", "gain", "margins", "drift")):
                 print(f"    {'pass' if rule.passed else 'FAIL'}  {rule.sentence}", flush=True)
 
     def _verdict(self, name: str, trained: TrainedAdapter) -> Verdict:
@@ -155,7 +162,7 @@ class _Bench:
             exported = judging.export(self.parts, run, trained, STRONG if "export" in name else 1.0)
         finally:
             TensorLayout.rows = rows  # type: ignore[method-assign] # as it was
-        trial = Trial(self.collected, self.prepared, trained, self.measured)
+        trial = Trial(self.collected, self.taught, trained, self.measured)
         return judging.judge_candidate(self.parts, run, trial, exported).verdict
 
     def _train(self, name: str, samples: tuple[Sample, ...], factor: float) -> TrainedAdapter:

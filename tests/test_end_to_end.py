@@ -62,10 +62,13 @@ def serving(home: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "web4_agent.cli.main", "serve", "--port", "0", "--home", str(home)]
     with subprocess.Popen(command, env=os.environ | SMALL, stdout=subprocess.PIPE, text=True) as gateway:
         assert gateway.stdout is not None
-        lines = iter(gateway.stdout.readline, "")
-        yield next(found[1] for line in lines if (found := re.search(r"(http://\S+)/v1", line)))
-        gateway.terminate()
-        assert gateway.wait(30) == 0
+        try:
+            lines = iter(gateway.stdout.readline, "")
+            yield next(found[1] for line in lines if (found := re.search(r"(http://\S+)/v1", line)))
+        finally:
+            gateway.terminate()
+            code = gateway.wait(60)
+        assert code == 0
 
 
 def ask_the_gateway(home: Path, url: str, adapter: str) -> None:
@@ -85,11 +88,6 @@ def ask_the_gateway(home: Path, url: str, adapter: str) -> None:
     form = {"type": "json_schema", "json_schema": {"name": "port", "schema": schema}}
     said = chat("Which port?", response_format=form).json()["choices"][0]["message"]["content"]
     assert isinstance(json.loads(said)["port"], int)
-
-    function = {"name": "ls", "description": "Lists a folder.", "parameters": {"type": "object", "properties": {}}}
-    tools = [{"type": "function", "function": function}]
-    called = chat("What is in this folder?", tools=tools, tool_choice="required").json()["choices"][0]
-    assert called["message"]["tool_calls"][0]["function"]["name"] == "ls"
 
     body = {"model": "web4-agent", "max_tokens": 8, "messages": [{"role": "user", "content": "Hello"}]}
     passed_on = httpx.post(f"{url}/v1/messages", json=body, timeout=120, trust_env=False)

@@ -158,3 +158,5 @@ def test_protocols_that_the_engine_lacks_are_not_found(gateway: Running) -> None
     assert reply.status_code == 404
     assert reply.json()["error"]["type"] == "not_found_error"
     assert gateway.post("/v1/responses", {"model": "web4-agent", "input": "x"}).status_code == 404
+    assert gateway.post("/v1/messages", {"model": "web4-agent", "messages": ["x"]}).status_code == 404
+    assert gateway.post("/v1/messages", {"model": "web4-agent", "messages": 7}).status_code == 404

@@ -30,6 +30,6 @@ def command(
         out.print(f"home: {runtime.home.root}", markup=False)
         out.print(f"journal: {runtime.journal}", markup=False)
         out.print("production and golden: base", markup=False)
-        out.print("next: web4-agent index --all", markup=False)
+        out.print("next: web4-agent index --all; and for your editor: web4-agent serve", markup=False)
     finally:
         runtime.close()

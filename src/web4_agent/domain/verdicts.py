@@ -95,6 +95,14 @@ class ModelScores:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleAudit:
+    """Of the samples that repeat a document: how many were `checked`, and the ids of those it does not bear out."""
+
+    checked: int
+    unsupported: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GatePolicy:
     """The figures of the rules; each is in the unit its rule names."""
 
@@ -110,6 +118,7 @@ class GatePolicy:
     kl_limit: float = 0.10
     rescore_limit: float = 1e-3
     parity_limit: float = 0.15
+    unsupported_share: float = 0.02
     scales: tuple[float, ...] = (1.0, 0.5, 0.25)
 
 

@@ -75,7 +75,13 @@ class EngineRoom:
         self._spawn(self._watch())
 
     async def hold(self, timeout_s: float) -> Held:
-        """The engine for one answer; `release` it. Waits for one that is coming up. Raises Refused (503)."""
+        """The engine for one answer; `release` it. Waits for one that is coming up. Raises Refused (503).
+
+        A dead engine is never given, even while another version takes its time to start.
+        """
+        if self._current is not None and not self._current.engine.alive:
+            self._bury(self._current)
+            self.look()
         if self._current is None:
             try:
                 async with asyncio.timeout(timeout_s):

@@ -43,6 +43,10 @@ async def _whole(
 ) -> Response:
     try:
         found = json_object(await until_gone(request, upstream.read()))
+        found["model"] = parts.model
+        usage = found.get("usage") or {}
+        exchange.tally.tokens_in = int(usage.get("input_tokens") or 0)
+        exchange.tally.tokens_out = int(usage.get("output_tokens") or 0)
     except (aiohttp.ClientError, TimeoutError) as error:
         refused = parts.upstream.broken(exchange, error)
         await end(parts, exchange, held, refused)
@@ -50,10 +54,6 @@ async def _whole(
     except BaseException as error:
         await end(parts, exchange, held, error)
         raise
-    found["model"] = parts.model
-    usage = found.get("usage") or {}
-    exchange.tally.tokens_in = int(usage.get("input_tokens") or 0)
-    exchange.tally.tokens_out = int(usage.get("output_tokens") or 0)
     await end(parts, exchange, held)
     return Response(orjson.dumps(found), media_type="application/json", headers=exchange.headers)
 

@@ -74,10 +74,10 @@ async def answer(parts: RelayParts, asked: Asked, writer: MakeWriter) -> Respons
             out = writer(_label(parts, asked, exchange))
             return _Streamed(parts, exchange, held, upstream, out)
         body = await until_gone(asked.request, _whole(parts, asked, exchange, held))
+        content = writer(_label(parts, asked, exchange)).whole(body)
     except BaseException as error:
         await end(parts, exchange, held, error)
         raise
-    content = writer(_label(parts, asked, exchange)).whole(body)
     await end(parts, exchange, held)
     return Response(content, media_type="application/json", headers=exchange.headers)
 

@@ -6,8 +6,10 @@ the command prints.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +41,7 @@ _REFRESH_S = 2.0
 """A key that is revoked, or an agent's name that is new, counts after so long."""
 _STOP_S = 20
 _BACKLOG = 512
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class Gateway:
                 "web4-agent serve --port 0",
             ) from error
         host, port = socket.getsockname()[:2]
-        self._server = server = uvicorn.Server(config)
+        self._server = server = _Server(config)
         telling = asyncio.create_task(_tell(server, ready, f"http://{f'[{host}]' if ':' in host else host}:{port}"))
         try:
             await server.serve(sockets=[socket])
@@ -155,6 +158,30 @@ class Gateway:
                 self._knowledge = await asyncio.to_thread(refreshed, self._runtime.database, today, self._knowledge)
             except Web4Error as error:
                 _log.warning("gateway.refresh_failed reason=%s", error.message)
+
+
+class _Server(uvicorn.Server):
+    """Stops when told by SIGINT or SIGTERM, and lets what is around it stop, too: the framework's own way is to die by
+    the signal when its last request is done, with rows of the log still to be written."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for each in _STOP_SIGNALS:
+            loop.add_signal_handler(each, self._told)
+        try:
+            yield
+        finally:
+            for each in _STOP_SIGNALS:
+                loop.remove_signal_handler(each)
+
+    def _told(self) -> None:
+        """Told twice, requests that run are cut."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 class _Wanted:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from web4_agent.domain.verdicts import CanaryResult, GatePolicy, Margin, ModelScores, Stratum, Verdict
+from web4_agent.domain.verdicts import CanaryResult, GatePolicy, Margin, ModelScores, SampleAudit, Stratum, Verdict
 from web4_agent.steps.judging.gate import SERVED_BYTES, judge
 
 PER_STRATUM = 40
@@ -85,6 +85,7 @@ def verdict(
     scored_on: str = SERVED_BYTES,
     policy: GatePolicy | None = None,
     trained_parity: dict[str, float] | None = TRAINED_PARITY,
+    audit: SampleAudit | None = None,
 ) -> Verdict:
     return judge(
         candidate() if scores is None else scores,
@@ -95,6 +96,7 @@ def verdict(
         scale=1.0,
         scored_on=scored_on,
         trained_parity=trained_parity,
+        audit=audit or SampleAudit(100),
     )
 
 

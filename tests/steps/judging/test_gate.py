@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.steps.judging import nights
-from web4_agent.domain.verdicts import Decision, GatePolicy, Margin, ModelScores, Stratum
+from web4_agent.domain.verdicts import Decision, GatePolicy, Margin, ModelScores, SampleAudit, Stratum
 from web4_agent.steps.judging.gate import TRAINERS_COPY, first_passing
 
 
@@ -294,3 +294,15 @@ def test_a_worse_candidate_is_never_promoted_where_a_better_one_is_rejected(star
 def test_the_gate_both_promotes_and_rejects() -> None:
     decisions = {nights.verdict(nights.candidate(change=change)).decision for change in (0.0, 0.05, -0.2, -1.0)}
     assert decisions == {Decision.PROMOTE, Decision.REJECT}
+
+
+def test_a_night_taught_what_its_documents_do_not_say_is_rejected_and_the_samples_named() -> None:
+    taught = nights.verdict(audit=SampleAudit(100, ("q-one", "q-two", "q-three")))
+    assert taught.decision is Decision.REJECT
+    assert nights.failed_rules(taught) == ["samples"]
+    assert any("3 of 100 say what theirs does not: q-one, q-two, q-three" in reason for reason in taught.reasons)
+
+
+def test_a_sample_or_two_in_a_hundred_may_be_doubtful_but_some_must_be_checked() -> None:
+    assert nights.verdict(audit=SampleAudit(100, ("q-one", "q-two"))).decision is Decision.PROMOTE
+    assert nights.failed_rules(nights.verdict(audit=SampleAudit(0))) == ["samples"]

@@ -9,16 +9,18 @@ from web4_agent.backends.engines.base import Engine, ScoreRequest, ServedAdapter
 from web4_agent.domain.errors import ModelError
 from web4_agent.domain.ids import BASE, AdapterVersion
 from web4_agent.domain.runs import Run
-from web4_agent.domain.samples import HeldOut
+from web4_agent.domain.samples import HeldOut, Sample
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainedAdapter
+from web4_agent.domain.verdicts import SampleAudit
 from web4_agent.flows.night.learning import read_samples
 from web4_agent.flows.night.parts import Collected, Exported, Judged, Measured, NightParts, Prepared, Trial
-from web4_agent.records import adapters
+from web4_agent.records import adapters, documents
 from web4_agent.steps.judging.gate import SERVED_BYTES, TRAINERS_COPY, judge
 from web4_agent.steps.judging.measure import Measurement, Scorer, measure
 from web4_agent.steps.judging.texts import kl_from_scores, parity_change, parity_from_scores, parity_requests
 from web4_agent.steps.promote import served, version_of
+from web4_agent.steps.samples.audit import audit
 from web4_agent.storage.artifacts import hash_text
 from web4_agent.storage.atomic import publish_folder, publish_text
 from web4_agent.storage.payload import from_json, to_json
@@ -91,8 +93,18 @@ def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exporte
         scale=exported.scale,
         scored_on=_scored_on(candidate),
         trained_parity=_trained_parity(parts, trial.collected.production, exported.folder),
+        audit=_audit(parts, read_samples(trial.prepared.file).train),
     )
     return Judged(file, verdict)
+
+
+def _audit(parts: NightParts, samples: Sequence[Sample]) -> SampleAudit:
+    """Against the documents as they stand in the ledger; one that was edited meanwhile is another text."""
+    hashes = {sample.document: sample.content_hash for sample in samples if sample.document is not None}
+    with parts.database.begin() as connection:
+        rows = {document: documents.present(connection, document) for document in hashes}
+    texts = {name: row.text for name, row in rows.items() if row is not None and row.content_hash == hashes[name]}
+    return audit(samples, texts)
 
 
 def _measure(

@@ -158,11 +158,14 @@ def for_engine(body: Body, model: str) -> bytes:
         sent["max_tokens"] = sent["max_completion_tokens"]
     if sent.get("stream"):
         sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
-    if "messages" in sent:
+    if isinstance(sent.get("messages"), list):
         sent["messages"] = [_known_role(message) for message in sent["messages"]]
     return orjson.dumps(sent)
 
 
-def _known_role(message: Body) -> Body:
-    """Chat templates of local models know no developer: it is what OpenAI calls the system now."""
-    return {**message, "role": "system"} if message.get("role") == "developer" else message
+def _known_role(message: object) -> object:
+    """Chat templates of local models know no developer: it is what OpenAI calls the system now. What is no message is
+    left for the engine to refuse."""
+    if isinstance(message, dict) and message.get("role") == "developer":
+        return {**message, "role": "system"}
+    return message

@@ -6,7 +6,7 @@ Built by `gate`, read by its rules in `gate` and `trust`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from web4_agent.domain.verdicts import GatePolicy, ModelScores
+from web4_agent.domain.verdicts import GatePolicy, ModelScores, SampleAudit
 
 SERVED_BYTES = "served bytes"
 TRAINERS_COPY = "trainer's copy"
@@ -22,3 +22,4 @@ class Case:
     policy: GatePolicy
     scored_on: str
     trained_parity: Mapping[str, float] | None
+    audit: SampleAudit

@@ -16,6 +16,7 @@ from web4_agent.domain.verdicts import (
     Margin,
     ModelScores,
     RuleOutcome,
+    SampleAudit,
     Stratum,
     Verdict,
 )
@@ -39,13 +40,15 @@ def judge(
     scale: float,
     scored_on: str,
     trained_parity: Mapping[str, float] | None,
+    audit: SampleAudit,
 ) -> Verdict:
     """The verdict on one candidate. All rules are evaluated, so that the report shows every figure.
 
     `trained_parity` is the trainer's side of the export check, see `texts.parity_change`: candidate minus production of
     each entry of `parity`. It may be None only where the trainer's copy was scored in place of the served bytes.
+    `audit` is of the samples the candidate was trained on.
     """
-    case = Case(candidate, production, golden, policy, scored_on, trained_parity)
+    case = Case(candidate, production, golden, policy, scored_on, trained_parity, audit)
     trust = tuple(rule(case) for rule in (finite, same_items, export_parity, rescoring))
     quality = tuple(outcome for rules in _QUALITY for outcome in rules(case))
     return Verdict(
@@ -69,6 +72,21 @@ def _decide(trust: Sequence[RuleOutcome], quality: Sequence[RuleOutcome]) -> Dec
     if not all(outcome.passed for outcome in trust):
         return Decision.VOID
     return Decision.PROMOTE if all(outcome.passed for outcome in quality) else Decision.REJECT
+
+
+def _samples(case: Case) -> tuple[RuleOutcome, ...]:
+    """A model that was taught wrong answers may score well for a night: what was taught is looked at itself."""
+    wrong, checked, limit = len(case.audit.unsupported), case.audit.checked, case.policy.unsupported_share
+    if not checked:
+        said = "Samples true to their documents: none could be checked; no data is not a pass."
+        return (RuleOutcome("samples", passed=False, measured=math.nan, limit=limit, sentence=said),)
+    share = wrong / checked
+    names = f": {', '.join(case.audit.unsupported[:3])}" if wrong else ""
+    said = (
+        f"Samples true to their documents: {wrong} of {checked} say what theirs does not{names}; "
+        f"at most {limit:.0%} may."
+    )
+    return (RuleOutcome("samples", share <= limit, share, limit, said),)
 
 
 def _canaries(case: Case) -> tuple[RuleOutcome, ...]:
@@ -195,6 +213,7 @@ def _drift(case: Case) -> tuple[RuleOutcome, ...]:
 
 
 _QUALITY: tuple[Callable[[Case], tuple[RuleOutcome, ...]], ...] = (
+    _samples,
     _canaries,
     _margins,
     _critical_families,

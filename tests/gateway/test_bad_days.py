@@ -3,6 +3,7 @@
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from tests.gateway.running import Running, running
 from web4_agent.backends.engines.base import ServedAdapter
 from web4_agent.backends.engines.scripted import Script
 from web4_agent.domain.ids import AdapterVersion
-from web4_agent.domain.queries import Status
+from web4_agent.domain.queries import Interaction, Status
+from web4_agent.gateway.wire.ollama import OllamaWriter
+from web4_agent.gateway.wire.stream import OpenAiWriter
+from web4_agent.records import interactions
 from web4_agent.storage.atomic import publish_text
 from web4_agent.storage.payload import to_json
 
@@ -29,6 +33,13 @@ def wait_until(true: Any, seconds: float = 10.0) -> None:
 
 def chat_body(question: str, **more: Any) -> dict[str, Any]:
     return {"model": "web4-agent", "messages": [{"role": "user", "content": question}], **more}
+
+
+def all_logged(gateway: Running) -> list[Interaction]:
+    with gateway.runtime.database.read() as connection:
+        return list(
+            interactions.between(connection, datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+        )
 
 
 def test_a_client_that_leaves_a_stream_frees_its_place_and_is_logged_as_cancelled(tmp_path: Path) -> None:
@@ -163,3 +174,20 @@ def test_many_at_once_are_all_answered_and_logged_once(tmp_path: Path) -> None:
         assert len(set(ids)) == 120
         asked = {gateway.logged(each).query for each in ids}
     assert asked == {f"number {n}" for n in range(120)}
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/chat"])
+def test_an_answer_that_can_t_be_written_gives_its_place_back_and_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def unwritable(*_: object) -> bytes:
+        raise KeyError("function")
+
+    with running(tmp_path, gateway__parallel=1, gateway__queue=0) as gateway:
+        with monkeypatch.context() as patched:
+            patched.setattr(OpenAiWriter, "whole", unwritable)
+            patched.setattr(OllamaWriter, "whole", unwritable)
+            assert gateway.post(path, chat_body("hello", stream=False)).status_code == 500
+        assert gateway.chat("hello again").status_code == 200
+        wait_until(lambda: len(all_logged(gateway)) == 2)
+        assert [row.status for row in all_logged(gateway)] == [Status.ERROR, Status.OK]

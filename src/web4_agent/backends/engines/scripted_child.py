@@ -3,7 +3,8 @@
 Started by `scripted` as `python -m web4_agent.backends.engines.scripted_child`, with its orders as one JSON line on
 standard input: `adapter`, `api_key`, `answers` (question to answer), `event_ms` (pause before each event of a stream).
 A question without a scripted answer is said back, a word an event. A question `call NAME {…}` becomes a call of the
-tool NAME when the request offers tools, `fail` is answered by an error, `[adapter]` is replaced by the version served.
+tool NAME when the request offers tools, `fail` is answered by an error, `[adapter]` is replaced by the version served,
+and `[slow]` in a question asks for a pause before each event, and for as long before an answer in one piece.
 It leaves when its standard input closes, which it does when the parent ends.
 """
 
@@ -24,6 +25,8 @@ _PIECES = re.compile(r"\s*\S+")
 _CALL = re.compile(r"call (\w+) (\{.*\})", re.DOTALL)
 _ID = "chatcmpl-scripted"
 _CREATED = 1_700_000_000
+_SLOW = "[slow]"
+_SLOW_EVENT_MS = 20.0
 
 
 def main() -> None:
@@ -60,12 +63,13 @@ class _ScriptedServer:
         question = _text(asked["messages"][-1].get("content")) if asked["messages"] else ""
         if question == "fail":
             return web.json_response({"error": {"message": "as scripted", "code": 500}}, status=500)
-        said = self.answers.get(question, question).replace("[adapter]", self.adapter)
+        said = self._said(question)
         call = _CALL.fullmatch(question) if asked.get("tools") else None
         if asked.get("stream"):
             deltas = _call_deltas(call) if call else _text_deltas(said, asked.get("max_tokens"))
-            return await self._streamed(request, asked, deltas, "tool_calls" if call else "stop", len(question))
+            return await self._streamed(request, asked, deltas, "tool_calls" if call else "stop", question)
         pieces = _PIECES.findall(said)[: asked.get("max_tokens") or None]
+        await _take_time(question, len(pieces))
         message: dict[str, Any] = {"role": "assistant", "content": "".join(pieces)}
         if call:
             message = {"role": "assistant", "content": None, "tool_calls": [_tool_call(call)]}
@@ -77,13 +81,18 @@ class _ScriptedServer:
         if refused := self._refused(request):
             return refused
         prompt = asked["prompt"] if isinstance(asked["prompt"], str) else str(asked["prompt"][0])
-        pieces = _PIECES.findall(self.answers.get(prompt, prompt))[: asked.get("max_tokens") or None]
+        pieces = _PIECES.findall(self._said(prompt))[: asked.get("max_tokens") or None]
         if not asked.get("stream"):
+            await _take_time(prompt, len(pieces))
             choice = {"index": 0, "text": "".join(pieces), "finish_reason": "stop"}
             return _json({**self._head("text_completion"), "choices": [choice], "usage": _usage(prompt, len(pieces))})
         parts: list[dict[str, Any]] = [{"index": 0, "text": piece, "finish_reason": None} for piece in pieces]
         parts.append({"index": 0, "text": "", "finish_reason": "stop"})
-        return await self._events(request, [{**self._head("text_completion"), "choices": [part]} for part in parts])
+        events = [{**self._head("text_completion"), "choices": [part]} for part in parts]
+        return await self._events(request, events, prompt)
+
+    def _said(self, question: str) -> str:
+        return self.answers.get(question, question).replace("[adapter]", self.adapter)
 
     def _refused(self, request: web.Request) -> web.Response | None:
         if request.headers.get("Authorization") == f"Bearer {self.api_key}":
@@ -94,22 +103,23 @@ class _ScriptedServer:
         return {"id": _ID, "object": kind, "created": _CREATED, "model": self.adapter}
 
     async def _streamed(
-        self, request: web.Request, asked: dict[str, Any], deltas: list[dict[str, Any]], finish: str, asked_chars: int
+        self, request: web.Request, asked: dict[str, Any], deltas: list[dict[str, Any]], finish: str, question: str
     ) -> web.StreamResponse:
         head = self._head("chat.completion.chunk")
         choices: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
         choices.append({"index": 0, "delta": {}, "finish_reason": finish})
         events: list[dict[str, Any]] = [{**head, "choices": [choice]} for choice in choices]
         if (asked.get("stream_options") or {}).get("include_usage"):
-            events.append({**head, "choices": [], "usage": _usage("x" * asked_chars, len(deltas))})
-        return await self._events(request, events)
+            events.append({**head, "choices": [], "usage": _usage(question, len(deltas))})
+        return await self._events(request, events, question)
 
-    async def _events(self, request: web.Request, events: list[dict[str, Any]]) -> web.StreamResponse:
+    async def _events(self, request: web.Request, events: list[dict[str, Any]], question: str) -> web.StreamResponse:
+        pause_ms = max(self.event_ms, _SLOW_EVENT_MS if _SLOW in question else 0.0)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         for event in events:
-            if self.event_ms:
-                await asyncio.sleep(self.event_ms / 1000)
+            if pause_ms:
+                await asyncio.sleep(pause_ms / 1000)
             await response.write(b"data: " + orjson.dumps(event) + b"\n\n")
         await response.write(b"data: [DONE]\n\n")
         return response
@@ -130,6 +140,11 @@ def _leave_with_parent() -> None:
     while sys.stdin.buffer.read(1):
         pass
     os._exit(0)  # the loop runs in the main thread and waits for nothing else
+
+
+async def _take_time(question: str, pieces: int) -> None:
+    if _SLOW in question:
+        await asyncio.sleep(pieces * _SLOW_EVENT_MS / 1000)
 
 
 def _text(content: Any) -> str:  # as clients send it: text, parts, or nothing

@@ -142,6 +142,7 @@ def _close(out: Console, runtime: "Runtime", nights: list["NightReport"], second
     out.print("go on with:", markup=False)
     for line in (
         f'web4-agent ask "Which port does berthd listen on?" --home {home}',
+        f"web4-agent serve --home {home}",
         f"web4-agent adapters --home {home}",
         f"web4-agent status --home {home}",
         f"web4-agent rollback --home {home}",

@@ -87,13 +87,19 @@ def gateway(home: Path, port: int = 0) -> Iterator[Server]:
 def litellm_proxy(program: Path, engine: Server, folder: Path) -> Iterator[Server]:
     port = free_port()
     params = {"model": f"openai/{MODEL}", "api_base": f"{engine.url}/v1", "api_key": engine.key}
+    key = f"sk-{secrets.token_hex(32)}"  # it starts with none shorter
     config = {"model_list": [{"model_name": MODEL, "litellm_params": params}]}
     (folder / "litellm.yaml").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     command = [str(program), "--config", str(folder / "litellm.yaml"), "--port", str(port), "--host", "127.0.0.1"]
-    environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "LITELLM_LOG": "ERROR"}
+    environment = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_TELEMETRY": "False",
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_MASTER_KEY": key,
+    }
     with _running([*command, "--num_workers", "1"], folder / "litellm.txt", environment) as process:
         wait_for(f"http://127.0.0.1:{port}/health/liveliness", process)
-        yield Server("LiteLLM", f"http://127.0.0.1:{port}", "unused", psutil.Process(process.pid))
+        yield Server("LiteLLM", f"http://127.0.0.1:{port}", key, psutil.Process(process.pid))
 
 
 def free_port() -> int:

@@ -45,11 +45,6 @@ class Home:
         return self.root / "vectors"
 
     @property
-    def lexical(self) -> Path:
-        """The word index beside the vectors."""
-        return self.root / "lexical"
-
-    @property
     def tool_packs(self) -> Path:
         """A team's own packs of tool examples, one folder each."""
         return self.root / "tools"

@@ -8,6 +8,7 @@ The whole takes about three minutes on two cores, most of it to make the ledger,
 """
 
 import argparse
+import json
 import shutil
 import tempfile
 import time
@@ -20,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 # isort: split
-from cached_vectors import cached_minilm
+from cached_vectors import cached_minilm, exported_minilm
 from shelved import AT, HISTORY, QUALITY
 from web4_agent.backends.embedders.base import Embedder
+from web4_agent.backends.embedders.minilm_export import TOKENIZER_FILE
 from web4_agent.backends.lexical.tantivy_words import TantivyWords
 from web4_agent.backends.vectors.base import VectorEntry
 from web4_agent.backends.vectors.memory import MemoryStore
@@ -57,7 +59,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     embedder = cached_minilm(arguments.threads).plain
-    folder = Path(tempfile.gettempdir()) / "web4-agent-bench" / f"time-{arguments.chunks}"
+    folder = Path(tempfile.gettempdir()) / "web4-agent-bench" / f"time-of-words-{arguments.chunks}"
     database, store, texts = _opened(folder, arguments.chunks, embedder)
     library = Library(LibraryParts(database, lambda: store, lambda: embedder, TantivyWords, LibraryPolicy()))
     started, spent = time.perf_counter(), time.process_time()
@@ -76,7 +78,8 @@ def report(library: Library, embedder: Embedder, questions: Sequence[str]) -> No
     def ask(text: str, filters: Filters = EVERYTHING) -> Found:
         return library.look_up(text, HISTORY_ASKED, filters)
 
-    print(f"{len(questions)} questions, each new{'':12}{'p50':>8}{'p95':>8}{'processor':>12}  (ms)")
+    tokens = sum(embedder.token_counts(questions)) / len(questions)
+    print(f"{len(questions)} questions of {tokens:.0f} tokens{'':10}{'p50':>8}{'p95':>8}{'processor':>12}  (ms)")
     _timed("embedding of a question", questions, lambda text: embedder.embed([text]))
     _timed("no filter", [f"{text} a" for text in questions], ask)
     _timed("an agent: a tenth", [f"{text} b" for text in questions], lambda text: ask(text, tenth))
@@ -181,11 +184,19 @@ def _texts(rng: np.random.Generator, count: int) -> list[str]:
     share = 1 / np.arange(1, WORDS + 1) ** 1.05
     lengths = rng.integers(40, 220, count)
     drawn = rng.choice(WORDS, size=int(lengths.sum()), p=share / share.sum())
-    words = [f"w{number}q" for number in range(WORDS)]
+    words = _spelled()
     ends = np.cumsum(lengths)
     return [
         " ".join(words[word] for word in drawn[end - length : end]) for end, length in zip(ends, lengths, strict=True)
     ]
+
+
+def _spelled() -> list[str]:
+    """The embedder's own whole words, then pairs of them: a question of them has as many tokens as people's have."""
+    vocabulary = json.loads((exported_minilm() / TOKENIZER_FILE).read_text(encoding="utf-8"))["model"]["vocab"]
+    whole = [word for word in vocabulary if word.isascii() and word.isalpha() and len(word) > 2]
+    pairs = (first + second for first, second in zip(whole * 3, (*whole[1:], *whole[7:], *whole[11:]), strict=False))
+    return list(dict.fromkeys([*whole, *pairs]))[:WORDS]
 
 
 def _vectors(rng: np.random.Generator, count: int, embedder: Embedder) -> NDArray[np.float32]:

@@ -74,14 +74,20 @@ class CachedEmbedder:
         waiting.replace(self._file)
 
 
-def cached_minilm(threads: int = 2) -> CachedEmbedder:
-    """The packaged MiniLM, with its export and its vectors kept under the system's temporary folder."""
+def exported_minilm() -> Path:
+    """The folder of the packaged MiniLM's export, made at the first call."""
     folder = Path(tempfile.gettempdir()) / "web4-agent-bench"
     folder.mkdir(exist_ok=True)
     if not (folder / "embedder").exists():
         export_minilm(packaged_minilm(), folder / "embedder")
-    embedder = MiniLmOnnx(folder / "embedder", threads)
-    return CachedEmbedder(embedder, folder / f"{hashlib.sha256(embedder.name.encode()).hexdigest()[:12]}.npz")
+    return folder / "embedder"
+
+
+def cached_minilm(threads: int = 2) -> CachedEmbedder:
+    """The packaged MiniLM, with its export and its vectors kept under the system's temporary folder."""
+    model = exported_minilm()
+    embedder = MiniLmOnnx(model, threads)
+    return CachedEmbedder(embedder, model.parent / f"{hashlib.sha256(embedder.name.encode()).hexdigest()[:12]}.npz")
 
 
 def _key(text: str) -> str:

@@ -28,20 +28,23 @@ LOOK_EVERY_S = 0.25
 
 
 class Stock:
-    """One for a process. `dimension` is the embedder's: vectors of another one are not taken."""
+    """What one process holds of the collections that `holds` says yes to. `dimension` is the embedder's: vectors of
+    another one are not taken."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - five places that it reads from, and how often
         self,
         database: Database,
         open_store: Callable[[], VectorStore],
         make_index: Callable[[], WordIndex],
         dimension: Callable[[], int],
         look_every_s: float = LOOK_EVERY_S,
+        holds: Callable[[str], bool] = lambda collection: True,
     ) -> None:
         self._database = database
         self._open_store = open_store
         self._dimension = dimension
         self._look_every_s = look_every_s
+        self._holds = holds
         self._looked_s = -1e9
         self._epochs: dict[str, int] | None = None
         self._shelf: Shelf | None = None
@@ -74,11 +77,12 @@ class Stock:
 
     def _renew(self) -> bool:
         with self._database.read() as connection:
-            epochs = collections.epochs(connection)
+            epochs = {name: epoch for name, epoch in collections.epochs(connection).items() if self._holds(name)}
             if epochs == self._epochs:
                 self._looked_s = time.monotonic()
                 return False
-            shown, keys = passages.shown(connection), passages.keys(connection)
+            everything, keys = passages.shown(connection), passages.keys(connection)
+        shown = {name: one for name, one in everything.items() if self._holds(collection_of(one))}
         vectors = self._vectors([key for key in keys if key.document in shown], shown)
         kept = [key for key in keys if key.id in vectors]
         shelf = make_shelf(shown, _places(shown), kept, self._matrix(kept, vectors))

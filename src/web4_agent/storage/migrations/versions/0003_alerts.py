@@ -1,0 +1,8 @@
+"""Alerts: the outbox of what people are to be told."""
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

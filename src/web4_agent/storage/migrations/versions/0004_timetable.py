@@ -1,0 +1,8 @@
+"""The timetable: which job ran for which day."""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

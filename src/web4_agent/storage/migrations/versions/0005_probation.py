@@ -1,0 +1,8 @@
+"""Probation: how a newly promoted adapter does among people."""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

@@ -8,7 +8,7 @@ import pytest
 from web4_agent.cli.main import run
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
 COMMANDS = sorted(
     {word for page in PAGES for word in re.findall(r"web4-agent ([a-z]+)", page.read_text(encoding="utf-8"))}
 )

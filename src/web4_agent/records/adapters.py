@@ -85,12 +85,17 @@ def add(connection: Connection, adapter: Adapter) -> None:
 def add_documents(
     connection: Connection, adapter: AdapterVersion, rows: Sequence[tuple[DocumentId, ContentHash]]
 ) -> None:
-    """Which document versions this night put into the adapter; its ancestors' are theirs."""
-    if rows:
-        connection.execute(
-            insert(adapter_documents),
-            [{"adapter": adapter, "document": document, "content_hash": digest} for document, digest in rows],
-        )
+    """Which document versions this night put into the adapter; its ancestors' are theirs.
+
+    Those that are on record are left as they are: a night that is trained again after a rollback gives the same bytes,
+    and so the same version.
+    """
+    mine = adapter_documents.c.adapter == adapter
+    known = {tuple(row) for row in connection.execute(select(*adapter_documents.c).where(mine))}
+    values = [{"adapter": adapter, "document": name, "content_hash": digest} for name, digest in rows]
+    fresh = [value for value in values if tuple(value.values()) not in known]
+    if fresh:
+        connection.execute(insert(adapter_documents), fresh)
 
 
 def get(connection: Connection, version: AdapterVersion) -> Adapter | None:

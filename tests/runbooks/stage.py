@@ -1,0 +1,181 @@
+"""A home that is broken on purpose, and the command line in front of it: what the runbooks' commands are run on.
+
+A page is read for its scenes: a heading of the second level, and the lines of its `console` blocks. `$ …` is a command;
+`# …` is what a person does at that point; what follows a command stands in its output, `…` for anything between.
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.flows.fakes import ARTEFACT, World
+from tests.flows.pages import page, write
+from web4_agent import settings
+from web4_agent.backends.embedders.scripted import ScriptedEmbedder
+from web4_agent.backends.engines.scripted import Script, ScriptedLauncher
+from web4_agent.bootstrap import Runtime
+from web4_agent.cli import main
+from web4_agent.domain.ids import AdapterVersion
+from web4_agent.records import adapters
+
+EXIT = re.compile(r"\(exit code (\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`command` or `act` is empty; `told` must be in the command's output, line by line."""
+
+    command: str = ""
+    act: str = ""
+    exit_code: int = 0
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    page: str
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass
+class Stage:
+    """`world` is the home; `words` replace what a page writes in capitals; `acts` are what a person does by then."""
+
+    world: World
+    words: dict[str, str] = field(default_factory=dict)
+    acts: dict[str, Callable[[], object]] = field(default_factory=dict)
+    changes: dict[str, object] = field(default_factory=dict)
+    """Parts of the night that are not as they should be, by name."""
+    leaves: ExitStack = field(default_factory=ExitStack)
+    """What must be let go at the end: a lock that is held, a connection."""
+
+    def night(self) -> None:
+        """A night as it should be, without the command line."""
+        self.world.night(datetime.now(UTC).date())
+
+    def mend(self) -> None:
+        self.changes.clear()
+
+
+def raise_curtain(root: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A founded home over fakes with an indexed journal, and a command line that works on it."""
+    world = World(root).write_journal()
+    world.clock.at = datetime.now(UTC)
+    chosen = {"engine.kind": "scripted", "training.backend": "scripted", "journal.root": str(world.journal)}
+    world.home.settings.write_text(settings.as_toml(chosen), encoding="utf-8")
+    world.index()
+    stage = Stage(world)
+    launcher = ScriptedLauncher(Script(likelihood=world.likelihood))
+    monkeypatch.setenv("WEB4_HOME", str(world.home.root))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(Runtime, "launcher", launcher)
+    monkeypatch.setattr(Runtime, "serving_launcher", launcher)
+    monkeypatch.setattr(Runtime, "embedder", lambda runtime: ScriptedEmbedder())
+    monkeypatch.setattr(Runtime, "open_store", lambda runtime: world.store)
+    monkeypatch.setattr(Runtime, "verify_models", lambda runtime: None)
+    monkeypatch.setattr(
+        Runtime, "night_parts", lambda runtime: replace(world.parts(**stage.changes), watcher=runtime.watcher)
+    )
+    return stage
+
+
+def play(stage: Stage, scene: Scene) -> None:
+    """Run every line of a scene in its order; what a page says of a command must be so."""
+    for line in scene.lines:
+        if line.act:
+            stage.acts[line.act]()
+            continue
+        words = shlex.split(_filled(line.command, stage.words))
+        environment = {word.split("=")[0]: word.split("=", 1)[1] for word in _assignments(words)}
+        arguments = words[len(environment) :]
+        assert arguments[0] == "web4-agent", f"{scene.page}: {line.command}"
+        code, said = _run(arguments[1:], environment)
+        assert code == line.exit_code, f"{scene.page}, {scene.title}: {line.command} gave {code}\n{said}"
+        for told in line.told:
+            assert _matches(_filled(told, stage.words), said), f"{line.command} does not say: {told}\n{said}"
+
+
+def scenes(page: Path) -> list[Scene]:
+    found = []
+    for part in re.split(r"^## ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        blocks = re.findall(r"^```console\n(.*?)^```", part, flags=re.MULTILINE | re.DOTALL)
+        lines = [line for block in blocks for line in _lines(block)]
+        if lines:
+            found.append(Scene(page.name, part.splitlines()[0].strip(), tuple(lines)))
+    return found
+
+
+def two_nights(stage: Stage) -> None:
+    """Two promoted nights: VERSION serves, OLDER did before; the first step of the second night backed OLDER up."""
+    stage.night()
+    for at in range(5):
+        write(stage.world.journal, f"10{at:02}-x", page(f"matter {at}", f"Number {at} was done. " * 9), "2026-03-03")
+    stage.world.index()
+    stage.night()
+    with stage.world.database.read() as connection:
+        pointer = adapters.read_pointer(connection)
+    assert pointer.previous is not None
+    stage.words |= {"VERSION": pointer.production, "OLDER": pointer.previous}
+
+
+def damage(stage: Stage, version: AdapterVersion) -> None:
+    """Turn one bit of the file that serves."""
+    artefact = stage.world.home.adapter(version) / ARTEFACT
+    content = bytearray(artefact.read_bytes())
+    content[0] ^= 1
+    artefact.write_bytes(bytes(content))
+
+
+def _run(arguments: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    """The command's exit code, and what it wrote to both streams."""
+    from web4_agent.cli import commands
+
+    commands.register(main.app)
+    runner = CliRunner()
+    with runner.isolation(env=dict(environment)) as streams:
+        code = main.run(arguments)
+        return code, b"".join(stream.getvalue() for stream in streams[:2]).decode()
+
+
+def _lines(block: str) -> Iterator[Line]:
+    command, act, told = "", "", list[str]()
+
+    def done() -> Iterator[Line]:
+        if command or act:
+            exits = [int(found[1]) for text in told if (found := EXIT.fullmatch(text))]
+            yield Line(command, act, exits[0] if exits else 0, tuple(one for one in told if not EXIT.fullmatch(one)))
+
+    for raw in block.splitlines():
+        text = raw.strip()
+        if text.startswith(("$ ", "# ")):
+            yield from done()
+            command, act, told = (text[2:], "", []) if text[0] == "$" else ("", text[2:], [])
+        elif text:
+            told.append(text)
+    yield from done()
+
+
+def _assignments(words: list[str]) -> Iterator[str]:
+    for word in words:
+        if not re.match(r"WEB4_\w+=", word):
+            return
+        yield word
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    for name, value in words.items():
+        text = re.sub(rf"\b{name}\b", lambda _, value=value: value, text)  # type: ignore[misc] # a value bound now
+    return text
+
+
+def _matches(told: str, said: str) -> bool:
+    pattern = r".*?".join(r"\s+".join(re.escape(word) for word in part.split()) for part in told.split("…"))
+    return re.search(pattern, re.sub(r"[ \t│┃]+", " ", said), re.DOTALL) is not None

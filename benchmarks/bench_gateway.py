@@ -89,7 +89,7 @@ async def _compare(all_figures: list[Figures], measured: int) -> None:
 
 async def _memory(server: Server, requests: int) -> None:
     done = 0
-    for mark in (requests // 10, requests):
+    for mark in (requests // 10, requests // 4, requests // 2, requests):
         await _ask(server, mark - done, CLIENTS)
         done = mark
         print(f"gateway after {done:,} requests: {server.rss_mb():.1f} MB", flush=True)

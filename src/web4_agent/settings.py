@@ -5,19 +5,28 @@ An unknown key, a bad value or a missing path raises SettingsError naming key, v
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from web4_agent.domain.alerts import parse_quiet_hours, parse_rules
 from web4_agent.domain.errors import SettingsError
 
 FILE_NAME = "web4.toml"
 ENVIRONMENT_PREFIX = "WEB4_"
 MAX_FILE_BYTES = 1_000_000
+SECRETS = frozenset({"engine.api_key", "alerts.urls"})
+"""Never shown, not even when they are wrong."""
+
+
+_PASSWORD = re.compile(r"(\w://[^/\s:@]*:)[^\s]*@")
+"""Of an address: all from the colon behind the user to the last @ before a blank."""
 
 
 class _Table(BaseModel):
@@ -84,6 +93,9 @@ class GatewaySettings(_Table):
     parallel: int = Field(2, ge=1, le=64, description="requests answered at once, each with the whole context")
     queue: int = Field(32, ge=0, description="requests that may wait; one more is told 503 and when to come again")
     queue_timeout_s: float = Field(60.0, gt=0, description="nobody looks at a chat window longer without a word")
+    keep_warm_s: float = Field(
+        86_400.0, ge=0, description="the version before stays up, 130 MB, so that going back is instant; 0: it stops"
+    )
     show_sources: bool = Field(default=True, description="names the sources below an answer that used them")
     origins: str = Field("", description="web pages that may ask, with a space between: https://chat.example.org")
     max_body_bytes: int = Field(4_000_000, ge=10_000, description="a hundred times the longest context in text")
@@ -105,8 +117,76 @@ class LogSettings(_Table):
     text_days: int = Field(30, ge=0, description="how long what people asked is kept; 0 keeps no text at all")
 
 
+class AlertSettings(_Table):
+    urls: SecretStr = Field(
+        SecretStr(""), description="addresses of channels, NAME=URL; better set by the environment: WEB4_ALERTS__URLS"
+    )
+    urls_file: str = Field("", description="a file of such addresses, one a line, that only its owner can read")
+    rules: str = Field("", description="another rule than the default: night-promoted=normal disk-low=urgent@ops")
+    quiet_hours: str = Field("", description="22:00-07:00: then only urgent events are told; empty: none are quiet")
+    time_zone: str = Field("UTC", description="whose clock the quiet hours and the times in alerts follow")
+    fold_minutes: int = Field(60, ge=0, le=1440, description="equal events within an hour are one message")
+    timeout_s: float = Field(30.0, ge=1, le=300, description="a mail server that is busy may take half of it")
+    disk_gb: float = Field(2.0, ge=0, description="less free than that is told: a night needs room to work; 0: never")
+
+    @field_validator("rules")
+    @classmethod
+    def _rules(cls, value: str) -> str:
+        parse_rules(value)
+        return value
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _quiet_hours(cls, value: str) -> str:
+        parse_quiet_hours(value, ZoneInfo("UTC"))
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _time_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("no zone has that name; one is Europe/Berlin") from error
+        return value
+
+
+class ProbationSettings(_Table):
+    shadow_prompts: int = Field(20, ge=1, le=200, description="real questions asked again of a candidate: minutes")
+    hours: float = Field(24.0, ge=0, description="a day holds the busy hours and the quiet ones")
+    requests: int = Field(200, ge=0, description="enough to notice a rate that grew from 1 % to 10 %")
+    alpha: float = Field(
+        0.01, gt=0, lt=0.5, description="chance of a false alarm on a good version, all signs together"
+    )
+    margin: float = Field(0.01, ge=0, lt=0.5, description="growth of a rate of flaws that nobody would notice")
+    rolls_back: bool = Field(default=True, description="false: an alarm is told and a person decides")
+
+
+_TIME = r"^(([01]\d|2[0-3]):[0-5]\d)?$"
+
+
+class ScheduleSettings(_Table):
+    index_at: str = Field("21:00", pattern=_TIME, description="HH:MM, when the day's writing is done; empty: never")
+    evening_at: str = Field("22:00", pattern=_TIME, description="when nobody needs the machine; empty: never")
+    morning_at: str = Field("09:00", pattern=_TIME, description="before people rely on the new model; empty: never")
+    window_h: float = Field(8.0, ge=1, le=23, description="how late a night may begin: at 06:00 people come soon")
+    morning_until: str = Field("12:00", pattern=_TIME[:-2] + "$", description="later it would tell nobody anything new")
+    zone: str = Field("", description="of these times, for example Europe/Berlin; empty: the machine's")
+    retries: int = Field(3, ge=0, le=10, description="of a job that failed, in its window, after 5, 15 and 45 minutes")
+    index_days: int = Field(7, ge=0, description="days before the last index that it reads again: some write late")
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            return name and ZoneInfo(name).key
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("no time zone of that name is on this machine (if none is: pip install tzdata)") from error
+
+
 class RetentionSettings(_Table):
     backups: int = Field(5, ge=1, description="the specification keeps the last five adapters")
+    candidate_days: int = Field(14, ge=1, description="how long a rejected candidate can be looked into")
     run_folders: int = Field(14, ge=1, description="work of two weeks of nights, to look into a rejection")
 
 
@@ -125,6 +205,9 @@ class Settings(BaseSettings):
     retrieval: RetrievalSettings = RetrievalSettings()
     tools: ToolsSettings = ToolsSettings()
     log: LogSettings = LogSettings()
+    alerts: AlertSettings = AlertSettings()
+    probation: ProbationSettings = ProbationSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     retention: RetentionSettings = RetentionSettings()
 
     @classmethod
@@ -168,6 +251,21 @@ def as_toml(overrides: Mapping[str, Any] | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
+def without_secrets(home: Path) -> str:
+    """The settings of a home's file, every key with its reason, and no secret: no key, no password in an address.
+
+    Raises SettingsError.
+    """
+    chosen = load(home, {})
+    values: dict[str, object] = {}
+    for table in Settings.model_fields:
+        for key, value in dict(getattr(chosen, table)).items():
+            shown = _PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value
+            secret = isinstance(value, SecretStr) or f"{table}.{key}" in SECRETS
+            values[f"{table}.{key}"] = "" if secret else shown
+    return as_toml(values)
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
@@ -203,9 +301,9 @@ def _explained(error: ValidationError, file: Path, variables: Mapping[str, str])
     if first["type"] == "extra_forbidden":
         near = _nearest(path)
         return SettingsError(f"unknown setting {key} in {source}", f"remove it{near}; known keys stand in {FILE_NAME}")
-    return SettingsError(
-        f"setting {key} = {first['input']!r} in {source}: {first['msg'].lower()}", f"correct {key} in {source}"
-    )
+    secret = any(f"{one}.".startswith(f"{key}.") for one in SECRETS)
+    shown = "…" if secret else repr(first["input"])
+    return SettingsError(f"setting {key} = {shown} in {source}: {first['msg'].lower()}", f"correct {key} in {source}")
 
 
 def _nearest(path: list[str]) -> str:

@@ -19,6 +19,7 @@ from web4_agent.domain.ids import BASE, ContentHash
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainPolicy
 from web4_agent.domain.verdicts import GatePolicy
+from web4_agent.flows.backing_up import BackupParts
 from web4_agent.flows.doctor import DoctorParts
 from web4_agent.flows.founding import FoundingParts, found, make_folders, serve_pointer
 from web4_agent.flows.indexing import IndexParts, IndexRequest, IndexSummary, index
@@ -126,6 +127,18 @@ class World:
 
     def rollback_parts(self) -> RollbackParts:
         return RollbackParts(self.database, self.home, ARTEFACT, ScriptedEmbedder, lambda: self.store, self.clock)
+
+    def backup_parts(self, **changes: object) -> BackupParts:
+        values: dict[str, object] = {
+            "database": self.database,
+            "home": self.home,
+            "artefact": ARTEFACT,
+            "embedder": ScriptedEmbedder,
+            "open_store": lambda: self.store,
+            "now": self.clock,
+            "base_model": "scripted",
+        }
+        return BackupParts(**(values | changes))  # type: ignore[arg-type] # values by name, checked at run time
 
     def doctor_parts(self) -> DoctorParts:
         return DoctorParts(self.database, self.home, ARTEFACT, ScriptedEmbedder, lambda: self.store, lambda: None)

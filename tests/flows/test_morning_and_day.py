@@ -5,15 +5,19 @@ from pathlib import Path
 import pytest
 
 from tests.flows.fakes import ARTEFACT, World
-from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.backends.engines.base import ServedAdapter
 from web4_agent.backends.engines.scripted import Script, ScriptedLauncher
+from web4_agent.domain.context import NOTHING, Prepared, SourceName
+from web4_agent.domain.documents import DocumentState
 from web4_agent.domain.errors import UsageError
 from web4_agent.domain.ids import BASE, AdapterVersion
-from web4_agent.domain.speech import Message
+from web4_agent.domain.queries import Route, RouteDecision
 from web4_agent.flows.day import DayParts, ask
 from web4_agent.flows.morning import MorningParts, morning
+from web4_agent.records import documents
 from web4_agent.steps.judging.challenges import load_challenges
+from web4_agent.steps.retrieval.filters import Filters
+from web4_agent.steps.route import Wish
 
 
 @pytest.fixture
@@ -29,9 +33,18 @@ def mornings(world: World, script: Script) -> MorningParts:
 
 
 def days(world: World, script: Script) -> DayParts:
-    return DayParts(
-        world.database, world.home, ARTEFACT, ScriptedLauncher(script), ScriptedEmbedder, lambda: world.store
-    )
+    """A question is put under a block that names its route and its filter, as one source."""
+
+    def prepare(question: str, decision: RouteDecision, filters: Filters) -> Prepared:
+        with world.database.read() as connection:
+            document = documents.in_state(connection, DocumentState.HISTORICAL)[0]
+        source = SourceName(1, document.id, document.title, 0.5)
+        return Prepared(block=f"{decision.route} {filters.agent}", sources=(source,)) if decision.retrieves else NOTHING
+
+    def decide(question: str, wish: Wish) -> RouteDecision:
+        return RouteDecision(Route.TRAINED if wish is Wish.NEVER else Route.HISTORY, "as told")
+
+    return DayParts(world.database, world.home, ARTEFACT, ScriptedLauncher(script), decide, prepare, lambda: None)
 
 
 def only_base_speaks(adapter: ServedAdapter, messages: object) -> str:
@@ -76,31 +89,18 @@ def test_an_unknown_version_is_named(world: World) -> None:
         ask(days(world, Script()), "what?", version=AdapterVersion("a-nothing"))
 
 
-def test_an_answer_names_adapter_and_sources(world: World) -> None:
-    answer = ask(
-        days(world, Script()), "objective settle the queue limit for good limit is 64 since the pump on pier four"
-    )
+def test_an_answer_names_adapter_route_and_sources(world: World) -> None:
+    answer = ask(days(world, Script()), "how did we settle it?")
     assert answer.adapter.startswith("a-")
-    assert answer.completion.text.startswith("objective settle")
-    assert "queue-limit" in answer.sources[0].document
+    assert answer.decision.route is Route.HISTORY
     assert answer.sources[0].trained_into == answer.adapter
-    assert not answer.sources[0].in_prompt
 
 
-def test_retrieved_text_goes_into_the_prompt_only_when_asked_for(world: World) -> None:
-    seen: list[str] = []
-
-    def keep(_: ServedAdapter, messages: list[Message]) -> str:
-        seen.append(messages[-1].content)
-        return "noted"
-
-    question = "objective settle the queue limit for good limit is 64 since the pump on pier four"
-    ask(days(world, Script(answer=keep)), question)  # type: ignore[arg-type] # a list is a sequence
-    answer = ask(days(world, Script(answer=keep)), question, retrieve=True)  # type: ignore[arg-type] # as above
-    assert seen[0] == question
-    assert "pier four" in seen[1]
-    assert seen[1].endswith(question)
-    assert answer.sources[0].in_prompt
+def test_what_is_prepared_stands_before_the_question_and_nothing_where_it_is_forbidden(world: World) -> None:
+    filters = Filters(agent="Ada")
+    assert ask(days(world, Script()), "what?", filters=filters).completion.text == "history Ada\n\nwhat?"
+    forbidden = ask(days(world, Script()), "what?", wish=Wish.NEVER, filters=filters)
+    assert (forbidden.completion.text, forbidden.sources) == ("what?", ())
 
 
 @pytest.mark.parametrize("question", ["", "  \n", "x" * 9_000])

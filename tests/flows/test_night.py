@@ -233,7 +233,19 @@ def test_a_clock_set_back_stops_the_night_before_it_starts(world: World) -> None
         evening(world.parts(), NightRequest(DAY))
 
 
-STEPS = ("collect", "backup", "prepare", "train", "measure", "export-1", "judge-1", "promote", "settle", "report")
+STEPS = (
+    "collect",
+    "backup",
+    "prepare",
+    "train",
+    "measure",
+    "export-1",
+    "judge-1",
+    "shadow",
+    "promote",
+    "settle",
+    "report",
+)
 
 
 @pytest.mark.parametrize(
@@ -294,4 +306,4 @@ def test_backups_keep_the_last_few(world: World) -> None:
         assert world.night(DAY + timedelta(days=8 + night), keep_backups=2).state is RunState.PROMOTED
     kept = [path for path in world.home.backups.iterdir() if path.is_dir()]
     assert len(kept) == 2
-    assert len(list(world.home.backups.glob("ledger-*.db"))) == 2
+    assert len(list(world.home.backups.glob("*/ledger.db"))) == 2

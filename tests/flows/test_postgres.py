@@ -1,20 +1,28 @@
 """The same ledger on a real PostgreSQL: migrations, the index, nights, lexical search, rollback."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.flows.fakes import World, forgets
 from tests.flows.interactions import NOON, asked, source
+from tests.flows.lineages import production, promote_buffer
 from tests.flows.test_night import Killed, check_invariants, states
+from tests.flows.timetable.fakes import House, local
+from web4_agent.backends.channels.scripted import ScriptedChannels
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
+from web4_agent.domain import tidings
+from web4_agent.domain.alerts import ChannelName
 from web4_agent.domain.documents import DocumentState
 from web4_agent.domain.errors import BusyError
 from web4_agent.domain.ids import BASE
 from web4_agent.domain.queries import Route, Status
 from web4_agent.domain.runs import RunState
+from web4_agent.flows.alerting import AlertingParts, Delivery, deliver
+from web4_agent.flows.backing_up import back_up, restore
 from web4_agent.flows.exporting import ExportParts, export
 from web4_agent.flows.feedback import FeedbackParts, give
 from web4_agent.flows.provenance import ProvenanceParts, why
@@ -23,7 +31,7 @@ from web4_agent.flows.referencing import ReferenceParts, ReferenceRequest, forge
 from web4_agent.flows.reporting import ReportingParts, hot, report, satisfaction
 from web4_agent.flows.rollback import roll_back
 from web4_agent.flows.tooling import ToolParts, use_ecosystem
-from web4_agent.records import chunks
+from web4_agent.records import alerts, chunks
 from web4_agent.storage.database import Database
 from web4_agent.storage.migrations import migrate
 from web4_agent.storage.spill import SpillFile
@@ -137,3 +145,68 @@ def test_references_and_tools_are_indexed_searched_and_forgotten(world: World, t
     )
     assert use_ecosystem(tools, "cline").ecosystem == "cline"
     assert forget_folder(parts, "process_docs", docs) == 1
+
+
+def test_a_backup_is_restored_here_and_into_a_home_on_sqlite(world: World, tmp_path: Path) -> None:
+    first = promote_buffer(world)
+    made = back_up(world.backup_parts())
+    assert (made.path / "ledger" / "documents.jsonl").is_file()
+    roll_back(world.rollback_parts(), BASE)
+    restore(world.backup_parts(), made.path.name)
+    assert states(world) == {DocumentState.HISTORICAL: 6}
+    check_invariants(world)
+    (tmp_path / "lite").mkdir()
+    lite = World(tmp_path / "lite")
+    restore(lite.backup_parts(), str(made.path))
+    assert production(lite.database) == first
+    with lite.database.begin() as connection:
+        assert chunks.lexical(connection, "seagulls", 3)
+    check_invariants(lite)
+    back = back_up(lite.backup_parts(), tmp_path / "elsewhere")
+    roll_back(world.rollback_parts(), BASE)
+    restore(world.backup_parts(), str(back.path))
+    assert production(world.database) == first
+    check_invariants(world)
+    lite.database.close()
+
+
+def test_two_machines_that_share_a_ledger_run_each_job_once(world: World, tmp_path: Path) -> None:
+    one, two = (House(tmp_path / host, world.database, host=host) for host in ("one", "two"))
+    one.look()
+
+    def other_looks(_: str) -> None:
+        two.look(one.at)
+
+    one.meanwhile = other_looks
+    one.look(local(10, 22))
+    two.look(local(10, 22, 30))
+    assert one.names == ["index"]
+    assert two.names == ["evening"], "while one indexed, the other took the evening"
+    assert [row.state for row in two.look(local(11, 7)).given_up] == []
+    assert one.alerts == two.alerts == []
+
+
+def test_the_outbox_is_leased_folded_tried_again_and_cleared(world: World) -> None:
+    at = [datetime(2026, 3, 2, 10, tzinfo=UTC)]
+    channels = ScriptedChannels((ChannelName("ops"), ChannelName("mail")), {"mail": "it is down"})
+    parts = AlertingParts(world.database, channels, lambda: at[0])
+    other = ScriptedChannels(channels.names)
+    channels.sending = lambda _: assert_nothing(deliver(replace(parts, channels=other)))
+    for _ in range(2):
+        with world.database.begin() as connection:
+            alerts.put(connection, tidings.night_rejected("night-1", "a-1", BASE, "smoke", 6, at[0]))
+    assert deliver(parts) == Delivery(sent=1, failed=1)
+    channels.trouble.clear()
+    at[0] += timedelta(minutes=2)
+    assert deliver(parts) == Delivery(sent=1)
+    assert [letter.channel for letter in channels.sent] == ["ops", "mail"]
+    at[0] += timedelta(days=100)
+    with world.database.begin() as connection:
+        alerts.put(connection, tidings.night_rejected("night-2", "a-1", BASE, "smoke", 6, at[0]))
+    assert deliver(parts) == Delivery(sent=2)
+    with world.database.read() as connection:
+        assert [row.alert.facts["run"] for row, _ in alerts.listed(connection, 9)] == ["night-2"]
+
+
+def assert_nothing(done: Delivery) -> None:
+    assert done == Delivery()

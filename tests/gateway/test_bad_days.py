@@ -11,15 +11,17 @@ import httpx
 import pytest
 
 from tests.gateway.running import Running, running
-from web4_agent.backends.engines.base import ServedAdapter
 from web4_agent.backends.engines.scripted import Script
-from web4_agent.domain.ids import AdapterVersion
+from web4_agent.bootstrap import Runtime
+from web4_agent.domain.adapters import Adapter, AdapterState
+from web4_agent.domain.ids import BASE, AdapterVersion
 from web4_agent.domain.queries import Interaction, Status
 from web4_agent.gateway.wire.ollama import OllamaWriter
 from web4_agent.gateway.wire.stream import OpenAiWriter
-from web4_agent.records import interactions
-from web4_agent.storage.atomic import publish_text
-from web4_agent.storage.payload import to_json
+from web4_agent.records import adapters, interactions
+from web4_agent.steps.promote import converge
+from web4_agent.storage.artifacts import hash_file
+from web4_agent.storage.atomic import publish_folder
 
 SLOW = "one two three four five six seven eight nine ten " * 4
 
@@ -131,7 +133,20 @@ def test_an_engine_that_can_t_come_up_makes_the_gateway_not_ready_and_says_why(t
 
 
 def serve_version(gateway: Running, version: str) -> None:
-    publish_text(to_json(ServedAdapter(AdapterVersion(version))), gateway.runtime.home.serving)
+    """As a promotion or a rollback does: the ledger's pointer, then what serves."""
+    runtime, name = gateway.runtime, AdapterVersion(version)
+    with runtime.database.begin() as connection:
+        made = adapters.get(connection, name) or _published(runtime, name)
+        adapters.add(connection, made)
+        adapters.move_pointer(connection, name, "a test", runtime.now())
+    converge(made, runtime.home, runtime.exporter.artefact_name)
+
+
+def _published(runtime: Runtime, name: AdapterVersion) -> Adapter:
+    artefact = runtime.home.adapter(name) / runtime.exporter.artefact_name
+    publish_folder(lambda folder: (folder / artefact.name).write_text(name), artefact.parent)
+    digest = hash_file(artefact)
+    return Adapter(name, BASE, AdapterState.PROMOTED, digest, digest, None, 1.0, runtime.now())
 
 
 def test_another_version_takes_over_between_two_requests_and_cuts_no_stream(tmp_path: Path) -> None:
@@ -148,7 +163,9 @@ def test_another_version_takes_over_between_two_requests_and_cuts_no_stream(tmp_
         assert "a-next" not in old.text.replace(old.headers["x-web4-response-id"], "")
         assert old.text.endswith("data: [DONE]\n\n")
         assert gateway.logged(old.headers["x-web4-response-id"]).adapter == "base"
-        wait_until(lambda: gateway.launcher.started[0].closed)
+        assert gateway.get("/readyz").json()["warm"] == ["base"]
+        assert 'web4_engine_swap_seconds_count{engine="started"} 1.0' in gateway.get("/metrics").text
+    assert all(engine.closed for engine in gateway.launcher.started)
 
 
 def test_a_version_that_does_not_come_up_leaves_the_old_one_serving(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from web4_agent.backends.engines.scripted import Script, ScriptedLauncher
 from web4_agent.bootstrap import Runtime
 from web4_agent.cli import main
 from web4_agent.domain.ids import AdapterVersion
+from web4_agent.flows.night import NightParts
 from web4_agent.records import adapters
 
 EXIT = re.compile(r"\(exit code (\d+)\)")
@@ -68,7 +69,7 @@ class Stage:
 def raise_curtain(root: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A founded home over fakes with an indexed journal, and a command line that works on it."""
     world = World(root).write_journal()
-    world.clock.at = datetime.now(UTC)
+    world.clock.at = datetime.now(UTC) - timedelta(hours=1)  # it runs ahead: a second with every look
     chosen = {"engine.kind": "scripted", "training.backend": "scripted", "journal.root": str(world.journal)}
     world.home.settings.write_text(settings.as_toml(chosen), encoding="utf-8")
     world.index()
@@ -81,10 +82,14 @@ def raise_curtain(root: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(Runtime, "embedder", lambda runtime: ScriptedEmbedder())
     monkeypatch.setattr(Runtime, "open_store", lambda runtime: world.store)
     monkeypatch.setattr(Runtime, "verify_models", lambda runtime: None)
-    monkeypatch.setattr(
-        Runtime, "night_parts", lambda runtime: replace(world.parts(**stage.changes), watcher=runtime.watcher)
-    )
+    monkeypatch.setattr(Runtime, "night_parts", lambda runtime: _night_parts(stage, runtime))
     return stage
+
+
+def _night_parts(stage: Stage, runtime: Runtime) -> NightParts:
+    """The world's parts, at the time the command line has: rollbacks in between went by that."""
+    stage.world.clock.at = datetime.now(UTC)
+    return replace(stage.world.parts(**stage.changes), watcher=runtime.watcher)
 
 
 def play(stage: Stage, scene: Scene) -> None:

@@ -1,8 +1,10 @@
 """Every command of the evening loop's runbook, on a home that is broken in the way its part says."""
 
 import errno
+import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,9 @@ from web4_agent.backends.engines.scripted import ScriptedEngine, ScriptedLaunche
 from web4_agent.backends.trainers.scripted import ScriptedTrainer
 from web4_agent.domain.errors import EngineError, TrainingError
 from web4_agent.domain.ids import AdapterVersion
-from web4_agent.records import documents, runs
+from web4_agent.domain.jobs import JobName, JobRun, JobState
+from web4_agent.flows.backing_up import back_up
+from web4_agent.records import documents, jobs, runs
 from web4_agent.steps.projection import BUFFER
 from web4_agent.storage import atomic
 from web4_agent.storage.lock import exclusive
@@ -23,6 +27,18 @@ from web4_agent.storage.lock import exclusive
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "runbooks" / "evening_loop_troubleshooting.md"
 SCENES = {scene.title: scene for scene in scenes(PAGE)}
 Breaker = Callable[[Stage, pytest.MonkeyPatch], None]
+
+
+class Taking(BaseHTTPRequestHandler):
+    """Takes whatever is sent to it."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        return
 
 
 class Killed(BaseException):
@@ -118,6 +134,42 @@ def secret(stage: Stage, _: pytest.MonkeyPatch) -> None:
     )
 
 
+def missed(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    day = (datetime.now(UTC) - timedelta(days=1)).date()
+    due = datetime.combine(day, time(22), UTC)
+    row = JobRun(JobName.EVENING, day, due, JobState.MISSED, 0, None, due, None, "the machine was off", "")
+    with stage.world.database.begin() as connection:
+        assert jobs.put(connection, row, None)
+
+
+def nobody_told(stage: Stage, patched: pytest.MonkeyPatch) -> None:
+    """A channel that refuses, then one that takes: a small HTTP server on a port that is free now."""
+    server = HTTPServer(("127.0.0.1", 0), Taking)
+    server.server_close()
+    patched.setenv("WEB4_ALERTS__URLS", f"json://127.0.0.1:{server.server_port}")
+    stage.words["CHANNEL"] = "json://127.0.0.1"
+
+    def answer() -> None:
+        listening = HTTPServer(("127.0.0.1", server.server_port), Taking)
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        stage.leaves.callback(listening.shutdown)
+        stage.leaves.callback(listening.server_close)
+
+    stage.acts["the channel answers again"] = answer
+
+
+def ledger_damaged(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    stage.night()
+    made = back_up(stage.world.backup_parts())
+    stage.words["BACKUP"] = made.path.name
+    stage.world.database.close()
+    content = bytearray(stage.world.home.ledger.read_bytes())
+    content[: len(content) // 2] = b"\x55" * (len(content) // 2)
+    stage.world.home.ledger.write_bytes(bytes(content))
+    for ending in ("-wal", "-shm"):
+        Path(f"{stage.world.home.ledger}{ending}").unlink(missing_ok=True)
+
+
 BREAKERS: dict[str, Breaker] = {
     "A night was cut off": cut_off,
     "A night should be given up": cut_off,
@@ -132,6 +184,9 @@ BREAKERS: dict[str, Breaker] = {
     "Too little to train on": too_little,
     "Vectors and ledger differ": vectors_gone,
     "A document is quarantined": secret,
+    "A night was missed": missed,
+    "No alert arrives": nobody_told,
+    "The ledger is damaged": ledger_damaged,
 }
 
 

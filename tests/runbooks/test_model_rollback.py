@@ -1,12 +1,16 @@
 """Every command of the rollback's runbook, on a home in the state that its part speaks of."""
 
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.flows.interactions import asked
 from tests.runbooks.stage import Scene, Stage, damage, play, raise_curtain, scenes, two_nights
 from web4_agent.domain.ids import AdapterVersion
-from web4_agent.records import documents
+from web4_agent.domain.queries import Flaw
+from web4_agent.records import documents, interactions
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "runbooks" / "model_rollback.md"
 SCENES = {scene.title: scene for scene in scenes(PAGE)}
@@ -24,6 +28,31 @@ def serving_is_stale(stage: Stage) -> None:
     stage.world.home.serving.write_text("{}")
 
 
+def newer_loops(stage: Stage) -> None:
+    """People asked the version before without trouble, and the new one answers half of them in circles."""
+    now = datetime.now(UTC)
+    good = [
+        asked(number, at_utc=now - timedelta(days=1), adapter=stage.words["OLDER"], flaw=Flaw.NONE, tokens_out=50)
+        for number in range(300)
+    ]
+    bad = [
+        asked(
+            1000 + number,
+            at_utc=datetime.now(UTC),
+            adapter=stage.words["VERSION"],
+            flaw=Flaw.LOOPING if number % 2 else Flaw.NONE,
+            tokens_out=50,
+        )
+        for number in range(100)
+    ]
+    with stage.world.database.begin() as connection:
+        interactions.add(connection, [*good, *bad])
+
+
+def older_is_gone(stage: Stage) -> None:
+    shutil.rmtree(stage.world.home.adapter(AdapterVersion(stage.words["OLDER"])))
+
+
 STATES = {
     "Before you roll back": as_it_should_be,
     "Back to the version before": as_it_should_be,
@@ -33,6 +62,8 @@ STATES = {
     "All the way back": as_it_should_be,
     "A version is refused": older_is_damaged,
     "What serves does not follow": serving_is_stale,
+    "It was rolled back by itself": newer_loops,
+    "A version's folder is gone": older_is_gone,
 }
 
 

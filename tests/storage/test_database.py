@@ -4,11 +4,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from web4_agent.domain.errors import DatabaseError
 from web4_agent.records import (
     adapters,
+    alerts,
     api_keys,
     chunks,
     collections,
@@ -16,7 +18,9 @@ from web4_agent.records import (
     documents,
     feedback,
     interactions,
+    jobs,
     links,
+    probations,
     query_hours,
     references,
     rejections,
@@ -26,12 +30,14 @@ from web4_agent.records import (
     timeline,
     verdicts,
 )
+from web4_agent.storage import migrations
 from web4_agent.storage.columns import UtcDateTime
 from web4_agent.storage.database import Database, metadata, sqlite_url
-from web4_agent.storage.migrations import migrate
+from web4_agent.storage.migrations import migrate, newest
 
 RECORDS = (
     adapters,
+    alerts,
     api_keys,
     chunks,
     collections,
@@ -39,7 +45,9 @@ RECORDS = (
     documents,
     feedback,
     interactions,
+    jobs,
     links,
+    probations,
     query_hours,
     references,
     rejections,
@@ -61,6 +69,10 @@ def test_migrations_make_what_the_records_say(database: Database) -> None:
             if "chunks_lexical" not in str(change) and "alembic" not in str(change)
         ]
     assert different == []
+
+
+def test_the_newest_version_is_the_one_that_alembic_knows() -> None:
+    assert newest() == ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head()
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:

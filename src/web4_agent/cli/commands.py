@@ -4,7 +4,9 @@ import typer
 
 from web4_agent.cli import (
     adapters,
+    alerts,
     ask,
+    backup,
     clients,
     collections,
     demo,
@@ -13,18 +15,24 @@ from web4_agent.cli import (
     evening,
     export,
     feedback,
+    forget,
     hot,
     index,
     init,
     keys,
     morning,
+    probation,
     report,
+    restore,
     rollback,
     route,
+    run_due,
     satisfaction,
+    schedule,
     serve,
     status,
     tools,
+    up,
     why,
 )
 
@@ -42,7 +50,11 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status.command)
     app.command("adapters")(adapters.command)
     app.command("rollback")(rollback.command)
+    app.command("probation")(probation.command)
+    app.command("forget")(forget.command)
     app.command("doctor")(doctor.command)
+    app.command("backup")(backup.command)
+    app.command("restore")(restore.command)
     app.command("report")(report.command)
     app.command("distribution")(distribution.command)
     app.command("satisfaction")(satisfaction.command)
@@ -51,8 +63,12 @@ def register(app: typer.Typer) -> None:
     app.command("why")(why.command)
     app.command("export")(export.command)
     app.command("serve")(serve.command)
+    app.command("up")(up.command)
+    app.command("run")(run_due.command)
     app.command("clients")(clients.command)
     app.command("demo")(demo.command)
     app.add_typer(collections.app, name="collections")
     app.add_typer(tools.app, name="tools")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(schedule.app, name="schedule")
+    app.add_typer(alerts.app, name="alerts")

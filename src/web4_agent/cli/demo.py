@@ -125,8 +125,10 @@ def _before_and_after(out: Console, runtime: "Runtime") -> None:
 
 def _ask(runtime: "Runtime", question: _Question, version: "AdapterVersion | None", *, retrieve: bool) -> "Answer":
     from web4_agent.flows.day import ask
+    from web4_agent.steps.route import Wish
 
-    return ask(runtime.day_parts(), question.ask, retrieve=retrieve, version=version)
+    wish = Wish.FORCE if retrieve else Wish.NEVER
+    return ask(runtime.day_parts(), question.ask, wish=wish, version=version)
 
 
 def _questions() -> tuple[_Question, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from web4_agent.cli.alerts import tell_people
 from web4_agent.cli.options import HomeOption, JsonOption, day
 from web4_agent.cli.screen import console, row, table, watching
 from web4_agent.domain.errors import UsageError
@@ -22,6 +23,9 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, change nothing.")] = False,
     no_train: Annotated[bool, typer.Option("--no-train", help="Prepare the samples and stop before training.")] = False,
     abandon: Annotated[bool, typer.Option("--abandon", help="Give up the open night: its documents wait.")] = False,
+    trust_clock: Annotated[
+        bool, typer.Option("--trust-clock", help="The clock is right now, and ran ahead on an earlier night.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the evening loop, or go on with the one that was cut off. Exit code 1: the candidate was rejected."""
@@ -37,7 +41,9 @@ def command(
     with watching(out) as watcher:
         runtime = open_home(home, watcher)
         try:
-            request = NightRequest(day(date, "--date") or datetime.now(UTC).date(), train=not no_train)
+            request = NightRequest(
+                day(date, "--date") or datetime.now(UTC).date(), train=not no_train, trust_clock=trust_clock
+            )
             parts = runtime.night_parts()
             if abandon:
                 out.print(f"gave up {give_up(parts)}: its documents are back in the buffer", markup=False)
@@ -45,8 +51,11 @@ def command(
             if dry_run:
                 _rehearsed(out, rehearse(parts, request))
                 return
+            runtime.finish_forgetting()  # the nights that are to be replayed come before this one
             report = evening(parts, request)
         finally:
+            if not dry_run:
+                tell_people(runtime)
             runtime.close()
     if as_json:
         typer.echo(to_json(report))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from web4_agent.cli.alerts import tell_people
 from web4_agent.cli.options import HomeOption, JsonOption, day
 from web4_agent.cli.screen import console, row, table, watching
 from web4_agent.domain.errors import UsageError
@@ -62,6 +63,8 @@ def command(
                 else (None, None)
             )
         finally:
+            if not dry_run:
+                tell_people(runtime)
             runtime.close()
     if as_json:
         typer.echo(to_json(_as_json(summary, found)))

@@ -160,6 +160,8 @@ class RejectionReason(StrEnum):
     CHANGED_WHILE_READ = "changed while it was read"
     SECRET = "secret"  # noqa: S105 - the name of a reason, no secret
     DUPLICATE = "duplicate"
+    FORGOTTEN = "forgotten"
+    """Its name or its content was forgotten on request, and was not allowed again."""
 
 
 @dataclass(frozen=True, slots=True)

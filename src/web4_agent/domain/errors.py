@@ -13,7 +13,8 @@
     ├── VectorStoreError           10   the vector store is locked or broken
     ├── DatabaseError              11   the database is locked, broken or unreachable
     ├── ClockError                 12   the clock stands before the last committed run
-    └── IntegrityError             13   a projection does not match the truth, a hash does not match its file
+    ├── IntegrityError             13   a projection does not match the truth, a hash does not match its file
+    └── ScheduleError              14   the machine's scheduler is not there or refuses
 
 Exit code 1 is no error: it is the answer no (a candidate was rejected, a validation failed).
 Each error carries one line for people and the next command to type.
@@ -71,7 +72,13 @@ class TrainingError(Web4Error):
 
 
 class VectorStoreError(Web4Error):
+    """`damaged`: what is stored can't be read, and must be made anew from the ledger; else it may be read later."""
+
     exit_code = 10
+
+    def __init__(self, message: str, hint: str = "", *, damaged: bool = False) -> None:
+        super().__init__(message, hint)
+        self.damaged = damaged
 
 
 class DatabaseError(Web4Error):
@@ -84,3 +91,7 @@ class ClockError(Web4Error):
 
 class IntegrityError(Web4Error):
     exit_code = 13
+
+
+class ScheduleError(Web4Error):
+    exit_code = 14

@@ -25,6 +25,14 @@ class Home:
         return self.root / "locks" / "night.lock"
 
     @property
+    def schedule_lock(self) -> Path:
+        return self.root / "locks" / "schedule.lock"
+
+    @property
+    def backup_lock(self) -> Path:
+        return self.root / "locks" / "backup.lock"
+
+    @property
     def adapters(self) -> Path:
         return self.root / "adapters"
 

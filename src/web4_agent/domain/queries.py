@@ -38,6 +38,22 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Flaw(StrEnum):
+    """What is wrong with an answer as far as the model may be the cause; of several the first in this order.
+
+    `error`: the engine failed or fell silent while it answered. What the model can't cause (a full queue, a client that
+    left, an engine that died, a request that was refused) is none.
+    """
+
+    NONE = ""
+    UNKNOWN = "unknown"
+    """Nobody looked: the answer was passed on unread, or logged before flaws were."""
+    ERROR = "error"
+    EMPTY = "empty"
+    LOOPING = "looping"
+    FORMAT = "format"
+
+
 class Thumb(StrEnum):
     UP = "up"
     DOWN = "down"
@@ -48,7 +64,8 @@ class RouteDecision:
     """`tiers` says where to look, the main one first; empty when nothing is to be looked up.
 
     `start` and `end` are the first and the last day asked about; `agent` a name found in the question; `anchor` the
-    words that name a document ("what came after X"). `reason` is one short line in ASCII, fit for a response header.
+    words that name a document ("what came after X"); `follows` the earlier question, where this one only follows it
+    up: what is looked up is asked in the words of both. `reason` is one short line in ASCII, fit for a response header.
     """
 
     route: Route
@@ -58,6 +75,7 @@ class RouteDecision:
     end: date | None = None
     agent: str = ""
     anchor: str = ""
+    follows: str = ""
 
     @property
     def tools(self) -> bool:
@@ -110,6 +128,7 @@ class Interaction:
     error: str = ""
     query: str = ""
     answer: str = ""
+    flaw: Flaw = Flaw.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,32 @@ The ledger is never changed to fit a projection; an adapter whose bytes are wron
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from web4_agent.backends.embedders.base import Embedder
 from web4_agent.backends.vectors.base import VectorStore
 from web4_agent.domain.adapters import Adapter, AdapterState
-from web4_agent.domain.errors import Web4Error
+from web4_agent.domain.errors import VectorStoreError, Web4Error
 from web4_agent.domain.home import Home
-from web4_agent.domain.ids import BASE
-from web4_agent.records import adapters, documents
-from web4_agent.steps.projection import differences, synchronise
+from web4_agent.domain.ids import BASE, RunId
+from web4_agent.domain.runs import RunState
+from web4_agent.records import adapters, alerts, collections, documents, runs
+from web4_agent.steps.backup import ADAPTERS, listed, opened, verify
+from web4_agent.steps.projection import COLLECTIONS, differences, synchronise
 from web4_agent.steps.promote import converge, served
 from web4_agent.storage.artifacts import hash_file
 from web4_agent.storage.atomic import leftovers, publish_folder, remove_folder
 from web4_agent.storage.database import Database
 from web4_agent.storage.lock import exclusive
+
+TOLD_FOR = timedelta(days=14)
+CHANNEL_DOWN_AFTER = timedelta(hours=1)
+MOST_SEARCHED = 1000
+"""Neighbours asked for to see that an index is whole: more would take seconds on a large one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,8 @@ class DoctorParts:
     embedder: Callable[[], Embedder]
     open_store: Callable[[], VectorStore]
     verify_models: Callable[[], None]
+    reached: Callable[[str], None] = lambda point: None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +60,12 @@ class Finding:
 
 
 def examine(parts: DoctorParts, *, fix: bool) -> tuple[Finding, ...]:
-    """Every check, in order. Raises BusyError when a night runs; findings never raise."""
-    with exclusive(parts.home.night_lock, doing="the doctor"):
+    """Every check, in order. Raises BusyError when a night or a backup runs; findings never raise."""
+    doing = "the doctor"
+    with exclusive(parts.home.backup_lock, doing=doing), exclusive(parts.home.night_lock, doing=doing):
         return tuple(
             finding
-            for check in (_leftovers, _models, _adapters, _documents, _serving, _vectors)
+            for check in (_leftovers, _models, _adapters, _documents, _serving, _vectors, _backups, _alerts)
             for finding in _guarded(check, parts, fix=fix)
         )
 
@@ -59,22 +73,33 @@ def examine(parts: DoctorParts, *, fix: bool) -> tuple[Finding, ...]:
 def _guarded(check: Callable[..., Iterator[Finding]], parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
     try:
         yield from check(parts, fix=fix)
+        parts.reached(f"doctor.{check.__name__.strip('_')}.done")
     except Web4Error as error:
         yield Finding(check.__name__.strip("_"), healthy=False, detail=error.message, hint=error.hint)
 
 
 def _leftovers(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
-    """What killed publishes left behind, and adapter folders that the ledger does not know."""
-    found = [path for folder in (*parts.home.folders, parts.home.root) for path in leftovers(folder)]
+    """What killed publishes left behind, adapter folders that the ledger does not know, and what only a run needed that
+    has ended."""
+    within_runs = [path for path in parts.home.runs.glob("[!.]*/**") if path.is_dir()]
+    found = [path for folder in (*parts.home.folders, parts.home.root, *within_runs) for path in leftovers(folder)]
+    found = [path for path in found if not any(outer in path.parents for outer in found)]
     with parts.database.begin() as connection:
         known = {str(adapter.version) for adapter in adapters.every(connection)}
+        works = [path for path in parts.home.runs.glob("*/work") if not _open(connection, path.parent.name)]
     if parts.home.adapters.is_dir():
         found += [path for path in parts.home.adapters.iterdir() if path.name not in known and path not in found]
+    found += works
     if fix:
         for path in found:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     detail = f"{len(found)} left by killed runs: {', '.join(path.name for path in found[:5])}" if found else "none"
     yield Finding("leftovers", not found, detail, fixed=bool(fix) if found else None)
+
+
+def _open(connection: Connection, run: str) -> bool:
+    known = runs.get(connection, RunId(run))
+    return known is not None and known.state is RunState.OPEN
 
 
 def _models(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
@@ -129,9 +154,19 @@ def _serving(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
 def _vectors(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
     store = parts.open_store()
     try:
+        with parts.database.read() as connection:
+            unfinished = collections.unfinished(connection)
+        try:
+            _read_through(store)
+        except VectorStoreError as error:
+            if not (fix and error.damaged):
+                raise
+            store.close()
+            remove_folder(parts.home.vectors)  # a projection: the ledger has all that was in it
+            yield Finding("vectors", healthy=False, detail=f"{error.message}; made anew", fixed=True)
         found = differences(parts.database, store)
-        if fix and any(not one.empty for one in found):
-            synchronise(parts.database, store, parts.embedder())
+        if fix and (unfinished or any(not one.empty for one in found)):
+            synchronise(parts.database, store, parts.embedder(), reached=lambda point: parts.reached(f"doctor.{point}"))
             still = differences(parts.database, store)
         else:
             still = found
@@ -141,19 +176,66 @@ def _vectors(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
         detail = "equal to the ledger"
         if not before.empty:
             detail = f"{len(before.missing)} documents missing, {len(before.surplus)} too many"
-        yield Finding(
-            f"collection {before.collection}", before.empty, detail, after.empty if fix and not before.empty else None
-        )
+        elif before.collection in unfinished:
+            detail = "a change of it was not ended: readers don't know of it"
+        healthy = before.empty and before.collection not in unfinished
+        yield Finding(f"collection {before.collection}", healthy, detail, after.empty if fix and not healthy else None)
+
+
+def _read_through(store: VectorStore) -> None:
+    """Raises VectorStoreError when a collection can't be listed or searched: an index is another file than its rows."""
+    for name in COLLECTIONS:
+        ids = list(store.ids(name))
+        if ids:
+            vector = store.vectors(name, ids[:1])[ids[0]]
+            store.query(name, vector, min(len(ids), MOST_SEARCHED))
+
+
+def _alerts(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
+    """Alerts reach people: none failed for longer than an hour, none was given up in the last two weeks."""
+    del fix  # what is wrong is a channel, or its address
+    now = parts.now()
+    with parts.database.read() as connection:
+        found = alerts.undelivered(connection, now - TOLD_FOR)
+    gave_up = [one for one in found if one.state is alerts.DeliveryState.GAVE_UP]
+    waiting = [one for one in found if one not in gave_up and one.since_utc < now - CHANNEL_DOWN_AFTER]
+    worst = ", ".join(sorted({f"{one.channel} ({one.trouble})" for one in (*gave_up, *waiting)}))
+    detail = f"{len(gave_up)} given up, {len(waiting)} wait: {worst}" if worst else "every one reached its channels"
+    yield Finding("alerts", not worst, detail, hint="web4-agent alerts list" if worst else "")
+
+
+def _backups(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
+    """Every backup in the home reads back as it was written."""
+    del fix  # what a damaged one still holds may be all there is of it
+    found = listed(parts.home.backups)
+    if not found:
+        yield Finding("backups", healthy=True, detail="none yet")
+    for path in found:
+        try:
+            with opened(path, parts.home.backups) as folder:
+                verify(folder)
+        except Web4Error as error:
+            yield Finding(
+                f"backup {path.name}",
+                healthy=False,
+                detail=error.message,
+                hint=f"web4-agent backup, then remove {path}",
+            )
+        else:
+            yield Finding(f"backup {path.name}", healthy=True, detail="whole")
 
 
 def _restore(parts: DoctorParts, adapter: Adapter) -> bool:
-    backup = parts.home.backups / adapter.version
-    whole = backup / parts.artefact
-    if not whole.is_file() or hash_file(whole) != adapter.artefact_hash:
-        return False
-    remove_folder(parts.home.adapter(adapter.version))
-    publish_folder(lambda folder: _copy(backup, folder), parts.home.adapter(adapter.version))
-    return True
+    """Put an adapter back from the newest backup that holds it whole."""
+    places = [path / ADAPTERS / adapter.version for path in reversed(listed(parts.home.backups))]
+    for backup in places:
+        whole = backup / parts.artefact
+        if whole.is_file() and hash_file(whole) == adapter.artefact_hash:
+            remove_folder(parts.home.adapter(adapter.version))
+            parts.reached("doctor.restore.removed")
+            publish_folder(partial(_copy, backup), parts.home.adapter(adapter.version))
+            return True
+    return False
 
 
 def _copy(source: Path, folder: Path) -> None:

@@ -24,7 +24,7 @@ from web4_agent.domain.documents import (
 from web4_agent.domain.errors import JournalError
 from web4_agent.domain.ids import ContentHash, DocumentId
 from web4_agent.domain.progress import Unwatched, Watcher
-from web4_agent.records import chunks, documents, links, rejections, timeline
+from web4_agent.records import adapters, chunks, documents, forgettings, links, rejections, timeline
 from web4_agent.records.documents import DocumentRow
 from web4_agent.records.links import LinkRow
 from web4_agent.records.rejections import RejectionRow
@@ -37,6 +37,7 @@ from web4_agent.steps.journal.parse import read_document
 from web4_agent.steps.journal.quality import score_quality
 from web4_agent.steps.journal.safety import Screened, screen_all
 from web4_agent.steps.projection import synchronise
+from web4_agent.steps.telling import tell_of_quarantined, tell_of_rejected
 from web4_agent.storage.artifacts import hash_text
 from web4_agent.storage.database import Database
 
@@ -57,6 +58,7 @@ class IndexParts:
     now: Callable[[], datetime]
     max_bytes: int = 2_000_000
     watcher: Watcher = field(default_factory=Unwatched)
+    reached: Callable[[str], None] = lambda point: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class _Sorting:
     unchanged: list[DocumentId] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    barred: dict[str, datetime] = field(default_factory=dict)
+    """When what may not come back was forgotten, by the hash of its name or of its content."""
 
 
 def index(parts: IndexParts, request: IndexRequest) -> IndexSummary:
@@ -125,6 +129,7 @@ def index(parts: IndexParts, request: IndexRequest) -> IndexSummary:
     sorting = _read(parts, request, discovery, known)
     screened = _screen(sorting)
     rows = _admit(parts, sorting, screened, set(gone))
+    parts.reached("index.read.done")
     written = 0
     if not request.dry_run:
         _write(parts, rows, sorting, gone)
@@ -184,7 +189,8 @@ def _read(
     discovery: Discovery,
     known: dict[DocumentId, tuple[ContentHash, ...]],
 ) -> _Sorting:
-    sorting = _Sorting(rejected=list(discovery.rejections))
+    with parts.database.read() as connection:
+        sorting = _Sorting(rejected=list(discovery.rejections), barred=forgettings.barred(connection))
     parts.watcher.started("read")
     for at, found in enumerate(discovery.documents):
         _read_one(parts, request, found, known, sorting)
@@ -202,6 +208,9 @@ def _read_one(
     read = read_document(parts.journal, found.path, max_bytes=parts.max_bytes)
     if isinstance(read, Rejection):
         sorting.rejected.append(read)
+    elif (asked := _forgotten(sorting, read)) is not None:
+        detail = f"forgotten on {asked:%Y-%m-%d}; to take it again: web4-agent forget --allow-again {read.id}"
+        sorting.rejected.append(Rejection(read.id, RejectionReason.FORGOTTEN, detail))
     elif not in_window(read.day, request.since, request.until):
         return
     elif read.content_hash in known.get(read.id, ()):
@@ -209,6 +218,11 @@ def _read_one(
     else:
         sorting.fresh.append(read)
         sorting.notes += [Note(read.id, "repaired", warning) for warning in read.warnings if "replaced" in warning]
+
+
+def _forgotten(sorting: _Sorting, document: Document) -> datetime | None:
+    """When its name, or its very content under any name, was forgotten."""
+    return sorting.barred.get(forgettings.hash_of(document.id)) or sorting.barred.get(document.content_hash)
 
 
 def _screen(sorting: _Sorting) -> list[Screened]:
@@ -298,11 +312,16 @@ def _write(parts: IndexParts, rows: Sequence[_Admitted], sorting: _Sorting, gone
             for one in batch:
                 _write_one(connection, one, names)
                 chunks.replace(connection, one.document.id, one.document.content_hash, chunked[one.document.id])
+            tell_of_quarantined(connection, [one.row for one in batch], parts.now())
+            parts.reached("index.ledger.committing")
+        parts.reached("index.ledger.committed")
         parts.watcher.advanced("ledger", start + len(batch), len(rows))
     with parts.database.begin() as connection:
         for name in gone:
             _retire(connection, name)
         _note_rejections(connection, sorting, parts.now())
+        parts.reached("index.gone.committing")
+    parts.reached("index.gone.committed")
 
 
 def _write_one(connection: Connection, one: _Admitted, names: dict[str, tuple[DocumentId, ...]]) -> None:
@@ -312,7 +331,8 @@ def _write_one(connection: Connection, one: _Admitted, names: dict[str, tuple[Do
     if documents.find(connection, document.id, document.content_hash) is None:
         documents.add(connection, row)
     else:
-        documents.revive(connection, document.id, document.content_hash)
+        lineage = adapters.lineage(connection, adapters.read_pointer(connection).production)
+        documents.revive(connection, row, [one.version for one in lineage])
     resolved = resolve_links([document], names)
     rows = [LinkRow(link.source, link.kind, link.target_name, link.target, link.url) for link in resolved]
     links.replace(connection, document.id, rows)
@@ -332,11 +352,16 @@ def _retire(connection: Connection, name: DocumentId) -> None:
 
 def _note_rejections(connection: Connection, sorting: _Sorting, now: datetime) -> None:
     """A document that was fine and no longer is (a secret was added, say) leaves the buffer, not the record."""
+    nameable = [one for one in sorting.rejected if forgettings.hash_of(one.id) not in sorting.barred]
+    tell_of_rejected(connection, nameable, now)
     for rejection in sorting.rejected:
         if documents.present(connection, rejection.id) is not None and rejection.reason is RejectionReason.SECRET:
             documents.retire(connection, rejection.id, DocumentState.SUPERSEDED, "its newer version holds a secret")
             chunks.remove(connection, rejection.id)
-        rejections.put(connection, RejectionRow(rejection.id, ContentHash(""), rejection.reason, rejection.detail, now))
+        forgotten = forgettings.hash_of(rejection.id) in sorting.barred
+        if not forgotten and rejection.reason is not RejectionReason.FORGOTTEN:  # its name is not to come back
+            row = RejectionRow(rejection.id, ContentHash(""), rejection.reason, rejection.detail, now)
+            rejections.put(connection, row)
     log.info("index.written rejected=%d", len(sorting.rejected))
 
 
@@ -350,6 +375,7 @@ def _follow(parts: IndexParts) -> int:
             store,
             parts.embedder,
             lambda done, total: parts.watcher.advanced("vectors", done, total, None, "chunks"),
+            reached=lambda point: parts.reached(f"index.{point}"),
         )
     finally:
         store.close()

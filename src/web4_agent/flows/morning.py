@@ -37,6 +37,7 @@ class MorningParts:
     challenges: tuple[Canary, ...]
     now: Callable[[], datetime]
     watcher: Watcher = field(default_factory=Unwatched)
+    reached: Callable[[str], None] = lambda point: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ def morning(parts: MorningParts, against: AdapterVersion | None = None) -> Morni
     if yesterday is None:
         raise UsageError("no model has served before this one: there is nothing to compare", "web4-agent evening")
     then = _answers(parts, yesterday, "yesterday")
+    parts.reached("morning.yesterday.done")
     now = _answers(parts, pointer.production, "today")
+    parts.reached("morning.today.done")
     stem = f"morning-{parts.now():%Y-%m-%d-%H%M%S}"
     report = MorningReport(
         yesterday,
@@ -81,7 +84,9 @@ def morning(parts: MorningParts, against: AdapterVersion | None = None) -> Morni
         parts.home.reports / f"{stem}.html",
     )
     publish_text(as_markdown(report), report.markdown)
+    parts.reached("morning.markdown.done")
     publish_text(as_html(report), report.html)
+    parts.reached("morning.html.done")
     log.info("morning.compared yesterday=%s today=%s passed=%s", yesterday, pointer.production, report.passed)
     return report
 

@@ -56,6 +56,7 @@ class ReferenceParts:
     max_bytes: int = MAX_BYTES
     max_files: int = MAX_FILES
     watcher: Watcher = field(default_factory=Unwatched)
+    reached: Callable[[str], None] = lambda point: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def index_references(parts: ReferenceParts, request: ReferenceRequest) -> Refere
     started = parts.now()
     sorted_folders = [_sort(parts, request, *folder) for folder in _checked(request.folders)]
     written = 0
+    parts.reached("references.read.done")
     if not request.dry_run:
         for sorting in sorted_folders:
             _write(parts, sorting)
@@ -138,10 +140,12 @@ def forget_folder(parts: ReferenceParts, collection: str, root: Path) -> int:
         remove_references(connection, sorted(brought))
         if name in roots:
             _clear_rejections(connection, f"{collection}:{_label(Path(name), roots)}/")
+        parts.reached("references.forget.committing")
+    parts.reached("references.forget.committed")
+    _follow(parts, [collection])  # also where nothing is left: a killed call may have taken it from the ledger alone
     if not brought:
         listed = f"; it holds {', '.join(sorted(roots))}" if roots else ""
         raise UsageError(f"{collection} holds nothing of {name}{listed}", "web4-agent collections")
-    _follow(parts, [collection])
     return len(brought)
 
 
@@ -236,12 +240,16 @@ def _write(parts: ReferenceParts, sorting: _Sorting) -> None:
         with parts.database.begin() as connection:
             for row, chunked in zip(batch, pieces, strict=True):
                 put_reference(connection, row, chunked)
+            parts.reached("references.ledger.committing")
+        parts.reached("references.ledger.committed")
         parts.watcher.advanced(step, start + len(batch), len(sorting.fresh))
     with parts.database.begin() as connection:
         remove_references(connection, sorting.gone)
         _clear_rejections(connection, sorting.id(""))
         for one in sorting.rejected:
             rejections.put(connection, RejectionRow(one.id, ContentHash(""), one.reason, one.detail, parts.now()))
+        parts.reached("references.gone.committing")
+    parts.reached("references.gone.committed")
 
 
 def _clear_rejections(connection: Connection, prefix: str) -> None:
@@ -267,6 +275,7 @@ def _follow(parts: ReferenceParts, collections: Sequence[str]) -> int:
             parts.embedder(),
             lambda done, total: parts.watcher.advanced("vectors", done, total, None, "chunks"),
             only=collections,
+            reached=lambda point: parts.reached(f"references.{point}"),
         )
     finally:
         store.close()

@@ -3,22 +3,23 @@
     decide     the route, in well under a millisecond, without a look into any store
     prepare    what the route asks for: passages of the journal, examples of tool calls; blocking, up to tens of ms
 
-Called by the gateway. Knows no wire format and no engine. A store that fails costs the answer its context and no more:
-training first, so the model can answer alone; the reason says what was missed.
+Called by the gateway and by the command `ask`. Knows no wire format and no engine. A store that fails costs the answer
+its context and no more: training first, so the model can answer alone; the reason says what was missed.
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from time import monotonic
 
+from web4_agent.domain.context import NOTHING, Prepared, SourceName
 from web4_agent.domain.errors import Web4Error
-from web4_agent.domain.ids import DocumentId
 from web4_agent.domain.queries import RouteDecision, SourceUse
 from web4_agent.records import switches
-from web4_agent.steps.prompt import source_lines, tool_block
+from web4_agent.steps.prompt import tool_block
 from web4_agent.steps.retrieval import Retrieved, context_block
 from web4_agent.steps.retrieval.context import CountTokens
+from web4_agent.steps.retrieval.filters import EVERYTHING, Filters
 from web4_agent.steps.retrieval.library import Found, Library
 from web4_agent.steps.route import Wish
 from web4_agent.storage.database import Database
@@ -30,59 +31,35 @@ _TOOL_SHARE = 0.4
 
 @dataclass(frozen=True, slots=True)
 class ServingParts:
-    """`route` decides on a question and a wish; `default_ecosystem` holds until a switch says otherwise."""
+    """`route` decides on a question, a wish and what was asked before it, the latest first; `default_ecosystem` holds
+    until a switch says otherwise."""
 
     database: Database
-    route: Callable[[str, Wish], RouteDecision]
+    route: Callable[[str, Wish, Sequence[str]], RouteDecision]
     library: Library
     count_tokens: CountTokens
     default_ecosystem: str
     context_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class SourceName:
-    """A source as it is shown: its number in the prompt, its document and that document's title."""
+def prepare(parts: ServingParts, question: str, decision: RouteDecision, filters: Filters = EVERYTHING) -> Prepared:
+    """What `decision` asks for, within `filters`. Never fails: what could not be had is named in `missed` and logged.
 
-    number: int
-    document: DocumentId
-    title: str
-    similarity: float
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """`block` goes before the question, empty for nothing; `missed` says what could not be looked up, else empty."""
-
-    block: str = ""
-    sources: tuple[SourceName, ...] = ()
-    uses: tuple[SourceUse, ...] = ()
-    collections: tuple[str, ...] = ()
-    ecosystem: str = ""
-    hot_hits: int = 0
-    hot_misses: int = 0
-    retrieval_ms: float = 0.0
-    missed: str = ""
-
-    @property
-    def source_lines(self) -> str:
-        return source_lines([(one.number, one.document) for one in self.sources])
-
-
-NOTHING = Prepared()
-
-
-def prepare(parts: ServingParts, question: str, decision: RouteDecision) -> Prepared:
-    """What `decision` asks for. Never fails: what could not be had is named in `missed` and logged."""
+    A question that follows up another is looked up in the words of both. The filters' ecosystem chooses the examples of
+    tool calls; what the journal holds belongs to none.
+    """
     if not decision.retrieves and not decision.tools:
         return NOTHING
     started = monotonic()
     budget = parts.context_tokens
+    asked = f"{decision.follows}\n{question}" if decision.follows else question
     try:
-        examples, ecosystem, used = _examples(parts, question, budget) if decision.tools else ("", "", ())
+        examples, ecosystem, used = (
+            _examples(parts, asked, budget, filters.ecosystem) if decision.tools else ("", "", ())
+        )
         if examples:
             budget -= parts.count_tokens([examples])[0]
-        found = parts.library.look_up(question, decision) if decision.retrieves else None
+        found = parts.library.look_up(asked, decision, replace(filters, ecosystem="")) if decision.retrieves else None
         passages, sources, uses = _passages(parts, found, budget) if found else ("", (), ())
     except Web4Error as error:
         _log.error("serving.retrieval_failed reason=%s", error.message)
@@ -99,9 +76,11 @@ def prepare(parts: ServingParts, question: str, decision: RouteDecision) -> Prep
     )
 
 
-def _examples(parts: ServingParts, question: str, budget_tokens: int) -> tuple[str, str, tuple[SourceUse, ...]]:
+def _examples(
+    parts: ServingParts, question: str, budget_tokens: int, wanted: str
+) -> tuple[str, str, tuple[SourceUse, ...]]:
     with parts.database.read() as connection:
-        ecosystem = switches.get(connection, switches.ECOSYSTEM, parts.default_ecosystem)
+        ecosystem = wanted or switches.get(connection, switches.ECOSYSTEM, parts.default_ecosystem)
     found = parts.library.tool_examples(question, ecosystem)
     texts = [one.text for one in found.passages]
     block = tool_block(texts, ecosystem, parts.count_tokens, int(budget_tokens * _TOOL_SHARE))

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from web4_agent.gateway.cors import add_cors, readable
 from web4_agent.gateway.guard import Guard, on_bug, on_gone, on_http_error, on_refused
 from web4_agent.gateway.ollama_api import OllamaApi
 from web4_agent.gateway.openai_api import OpenAiApi
@@ -81,10 +82,16 @@ def make_app(parts: GatewayParts) -> FastAPI:
         Refused: on_refused,
         ClientGone: on_gone,
         HTTPException: on_http_error,
-        Exception: on_bug,
     }.items():
         app.add_exception_handler(kind, handler)
+    origins = parts.access.origins
+
+    async def on_readable_bug(request: Request, error: Exception) -> Response:
+        return readable(request, await on_bug(request, error), origins)
+
+    app.add_exception_handler(Exception, on_readable_bug)
     app.add_middleware(Guard, access=parts.access)
+    add_cors(app, sorted(origins))
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign] # the framework's own way of changing it
     return app
 
@@ -110,7 +117,8 @@ def _add(app: FastAPI, path: str, method: str, endpoint: Endpoint, body: type[Ba
 
 
 def _add_watchers(app: FastAPI, parts: GatewayParts) -> None:
-    state = parts.relay.upstream.room.state
+    room = parts.relay.upstream.room
+    state = room.state
     admission = parts.relay.upstream.admission
     metrics = parts.relay.metrics
     metrics.watch("web4_requests_running", "Requests being answered.", lambda: admission.running)
@@ -118,14 +126,16 @@ def _add_watchers(app: FastAPI, parts: GatewayParts) -> None:
     metrics.watch("web4_engine_starts", "Engines started.", lambda: state.starts)
     metrics.watch("web4_engine_deaths", "Engines that died.", lambda: state.deaths)
     metrics.watch("web4_engine_swaps", "Times that another version took over.", lambda: state.swaps)
+    metrics.watch("web4_engines_warm", "Engines kept for a rollback.", lambda: len(room.warm))
 
     async def health(_: Request) -> Response:
         trouble = parts.trouble()
         return _json({"status": "ok" if not trouble else "degraded", "trouble": trouble})
 
     async def ready(_: Request) -> Response:
-        up = parts.relay.upstream.room.running
-        body = {"ready": up, "adapter": state.version, "engine": parts.engine_name, "trouble": state.trouble}
+        up = room.running
+        versions = {"adapter": state.version, "warm": room.warm}
+        body = {"ready": up, **versions, "engine": parts.engine_name, "trouble": state.trouble}
         return _json(body, 200 if up else 503)
 
     async def page(_: Request) -> Response:

@@ -1,33 +1,36 @@
 """Keeps one engine answering for the version that should serve: starts it, restarts it, exchanges it for another.
 
 Called by the relay, which holds an engine for the length of one answer. What should serve is read from a callable; a
-new version comes up beside the old one, takes all new requests, and the old one leaves when its last answer is out.
+new version comes up beside the old one, proves itself, and takes all new requests. The old one finishes what it began
+and stays warm (`engine_standby`), so that going back to it moves a pointer and starts nothing.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
-from web4_agent.backends.engines.base import Endpoint, Engine, EngineLauncher, ServedAdapter
+from web4_agent.backends.engines.artefact_check import verify_artefact
+from web4_agent.backends.engines.base import EngineLauncher, ServedAdapter
 from web4_agent.domain.errors import Web4Error
 from web4_agent.domain.ids import AdapterVersion
+from web4_agent.domain.speech import Message
+from web4_agent.gateway.engine_standby import Held, Standby
 from web4_agent.gateway.wire.errors import Refused
 
 _log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 30.0
+_WARM_UP = (Message("user", "Hello"),)
 
 
-@dataclass(eq=False, slots=True)
-class Held:
-    """A running engine and how many answers it is giving."""
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Another version took over. `seconds` from when it was first seen to be wanted until requests went to it."""
 
-    engine: Engine
-    endpoint: Endpoint
     version: AdapterVersion
-    answering: int = 0
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    seconds: float
+    warm: bool
 
 
 @dataclass(slots=True)
@@ -43,24 +46,31 @@ class RoomState:
 
 
 class EngineRoom:
-    """`wanted` says what should serve (cheap, called every `poll_s`); `drain_s`: how long an old engine may finish."""
+    """`wanted` says what should serve (cheap, called every `poll_s`). `drain_s`: how long an old engine may finish;
+    `warm_s`: how long the one that served before is kept. `swapped` hears of every swap."""
 
     def __init__(
         self,
         launcher: EngineLauncher,
         wanted: Callable[[], ServedAdapter],
         *,
-        poll_s: float = 0.2,
+        poll_s: float = 0.05,
         drain_s: float = 600.0,
+        warm_s: float = 86_400.0,
+        swapped: Callable[[Swap], None] = lambda swap: None,
     ) -> None:
         self._launcher = launcher
         self._wanted = wanted
         self._poll_s = poll_s
-        self._drain_s = drain_s
+        self._swapped = swapped
+        self._standby = Standby(warm_s=warm_s, drain_s=drain_s)
         self._current: Held | None = None
         self._ready = asyncio.Event()
         self._look = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._closed = False
+        self._failed_on: ServedAdapter | None = None
         self._failures = 0
         self._not_before = 0.0
         self.state = RoomState()
@@ -69,20 +79,28 @@ class EngineRoom:
     def running(self) -> bool:
         return self._current is not None
 
+    @property
+    def warm(self) -> tuple[AdapterVersion, ...]:
+        """The versions that could serve at once, besides the one that does."""
+        return self._standby.warm
+
     async def open(self) -> None:
         """Start the first engine. Raises EngineError, ModelError, IntegrityError."""
-        await self._start(self._wanted())
-        self._spawn(self._watch())
+        began = monotonic()
+        wanted = self._wanted()
+        held = await asyncio.to_thread(self._proved, wanted)
+        self.state.starts += 1
+        self._serve(held, began, warm=False)
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def hold(self, timeout_s: float) -> Held:
         """The engine for one answer; `release` it. Waits for one that is coming up. Raises Refused (503).
 
         A dead engine is never given, even while another version takes its time to start.
         """
-        if self._current is not None and not self._current.engine.alive:
-            self._bury(self._current)
-            self.look()
+        self._bury_dead()
         if self._current is None:
+            self.look()
             try:
                 async with asyncio.timeout(timeout_s):
                     while self._current is None:
@@ -105,12 +123,16 @@ class EngineRoom:
         self._look.set()
 
     async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Stop every engine: the one that serves, those on standby, and one that is coming up."""
+        self._closed = True
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._starting is not None:
+            await asyncio.wait({self._starting})  # its thread can't be told to stop
         if self._current is not None:
-            await asyncio.to_thread(self._current.engine.close)
+            self._standby.dismiss(self._current)
             self._current = None
+        await self._standby.close()
 
     async def _watch(self) -> None:
         while True:
@@ -120,61 +142,109 @@ class EngineRoom:
             except TimeoutError:
                 pass
             self._look.clear()
-            held = self._current
-            if held is not None and not held.engine.alive:
-                self._bury(held)
-            try:
-                await self._follow()
-            except (Web4Error, OSError) as error:
-                self._failed(error)
+            self._standby.look()
+            self._bury_dead()
+            self._follow()
 
-    async def _follow(self) -> None:
-        """Raises Web4Error, OSError when what should serve does not come up; the old engine goes on."""
-        wanted = self._wanted()
-        if (self._current is None or self._current.version != wanted.version) and monotonic() >= self._not_before:
-            await self._start(wanted)
-
-    async def _start(self, wanted: ServedAdapter) -> None:
-        started = monotonic()
-        engine = await asyncio.to_thread(self._launcher.start, wanted)
-        endpoint = await asyncio.to_thread(lambda: engine.endpoint)
-        old, self._current = self._current, Held(engine, endpoint, wanted.version)
-        self._failures, self._not_before = 0, 0.0
-        self.state.version, self.state.trouble, self.state.since = wanted.version, "", monotonic()
-        self.state.starts += 1
-        self._ready.set()
-        _log.info("engine.started adapter=%s seconds=%.2f", wanted.version, monotonic() - started)
-        if old is not None:
-            self.state.swaps += 1
-            self._spawn(self._retire(old))
-
-    async def _retire(self, old: Held) -> None:
-        """Let the old engine finish what it began, then stop it."""
+    def _follow(self) -> None:
+        """Let what should serve, serve: it does already, or it is warm, or it is started while the old one goes on."""
+        seen = monotonic()
         try:
-            async with asyncio.timeout(self._drain_s):
-                while old.answering:
-                    old.idle.clear()
-                    await old.idle.wait()
-        except TimeoutError:
-            _log.warning("engine.drain_cut_short adapter=%s answering=%d", old.version, old.answering)
+            wanted = self._wanted()
+        except (Web4Error, OSError) as error:
+            self._tell_trouble(error)
+            return
+        if self._current is not None and self._current.serves(wanted):
+            self.state.trouble = ""
+        elif (warm := self._standby.take(wanted)) is not None:
+            self._serve(warm, seen, warm=True)
+        elif self._starting is None and (wanted != self._failed_on or seen >= self._not_before):
+            self._starting = asyncio.get_running_loop().create_task(self._start(wanted, seen))
+            self._starting.add_done_callback(lambda done: self._started(wanted, done))
+
+    async def _start(self, wanted: ServedAdapter, seen: float) -> None:
+        """Start a version and let it serve, if it is still wanted when it is up. A failure is told and tried again."""
+        try:
+            await self._standby.gone(wanted.version)
+            held = await asyncio.to_thread(self._proved, wanted)
+        except (Web4Error, OSError) as error:
+            self._failed(wanted, error)
+            return
         finally:
-            await asyncio.shield(asyncio.to_thread(old.engine.close))
-        _log.info("engine.retired adapter=%s", old.version)
+            self._starting = None
+        self.state.starts += 1
+        if self._closed or not self._still_wanted(held):
+            self._standby.dismiss(held)
+        else:
+            self._serve(held, seen, warm=False)
 
-    def _bury(self, held: Held) -> None:
-        _log.error("engine.died adapter=%s answering=%d", held.version, held.answering)
-        self.state.deaths += 1
-        self._current = None
-        held.engine.close()
+    def _started(self, wanted: ServedAdapter, start: asyncio.Task[None]) -> None:
+        """A start that broke on a bug is a failure, too: without a pause it would break twenty times a second."""
+        if not start.cancelled() and (bug := start.exception()) is not None:
+            _log.error("engine.start_broke adapter=%s", wanted.version, exc_info=bug)
+            self._failed(wanted, bug)
 
-    def _failed(self, error: Web4Error | OSError) -> None:
-        self._failures += 1
+    def _proved(self, wanted: ServedAdapter) -> Held:
+        """A new engine that has answered once. Runs in a thread; raises EngineError, ModelError, IntegrityError.
+
+        The launcher hashes the file before the engine reads it. It is hashed again after: then what the engine read is
+        what was judged, whoever wrote to the file meanwhile.
+        """
+        engine = self._launcher.start(wanted)
+        try:
+            endpoint = engine.endpoint
+            engine.generate(_WARM_UP, max_tokens=1)
+            verify_artefact(wanted)
+        except (Web4Error, OSError):
+            engine.close()
+            raise
+        return Held(engine, endpoint, wanted)
+
+    def _still_wanted(self, held: Held) -> bool:
+        try:
+            return held.serves(self._wanted())
+        except (Web4Error, OSError):
+            return True  # nothing better is known
+
+    def _serve(self, held: Held, seen: float, *, warm: bool) -> None:
+        """New requests go to `held` from here on."""
+        old, self._current = self._current, held
+        before, self.state.version = self.state.version, held.version
+        self.state.trouble, self.state.since = "", monotonic()
+        self._failed_on, self._failures = None, 0
+        if old is not None:
+            self._standby.keep(old)
+        self._ready.set()
+        swap = Swap(held.version, monotonic() - seen, warm)
+        _log.info("engine.serves adapter=%s before=%s seconds=%.2f warm=%s", swap.version, before, swap.seconds, warm)
+        if before is not None and before != held.version:
+            self.state.swaps += 1
+            self._swapped(swap)
+
+    def _bury_dead(self) -> None:
+        held = self._current
+        if held is not None and not held.engine.alive:
+            _log.error("engine.died adapter=%s answering=%d", held.version, held.answering)
+            self.state.deaths += 1
+            self._current = None
+            held.engine.close()
+
+    def _failed(self, wanted: ServedAdapter, error: BaseException) -> None:
+        """Wait longer after each failure; another version that is wanted instead waits for none of it."""
+        self._failures = self._failures + 1 if wanted == self._failed_on else 1
+        self._failed_on = wanted
         pause = min(_LONGEST_PAUSE_S, 0.5 * 2 ** (self._failures - 1))
         self._not_before = monotonic() + pause
-        self.state.trouble = str(error).splitlines()[0]
+        self.state.trouble = _in_one_line(error)
         _log.error("engine.not_started failures=%d pause_s=%.1f reason=%s", self._failures, pause, self.state.trouble)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _tell_trouble(self, error: Web4Error | OSError) -> None:
+        """What should serve can't be read; it is asked for many times a second, so it is told once."""
+        reason = _in_one_line(error)
+        if reason != self.state.trouble:
+            _log.error("engine.unknown_version reason=%s", reason)
+        self.state.trouble = reason
+
+
+def _in_one_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -8,15 +8,22 @@ from datetime import UTC, datetime
 from secrets import token_hex
 from time import monotonic, time
 
+from web4_agent.domain.context import NOTHING, Prepared
 from web4_agent.domain.ids import BASE, AdapterVersion
-from web4_agent.domain.queries import Interaction, ResponseId, RouteDecision, Status
-from web4_agent.flows.serving import NOTHING, Prepared
+from web4_agent.domain.queries import Flaw, Interaction, ResponseId, RouteDecision, Status
+from web4_agent.gateway.wire.errors import Refused
 from web4_agent.gateway.wire.openai import Body
 from web4_agent.gateway.wire.stream import Label, Tally
+from web4_agent.steps.prompt import source_lines
+from web4_agent.steps.watch.flaws import flaw_of
 
 MAX_QUESTION_CHARS = 20_000
 """Of a question no more is kept for the log; the model gets all of it."""
 _SOURCE_HEADER_CHARS = 400
+_FEWEST_TOKENS = 8
+"""A client that wants fewer tries whether somebody answers."""
+_BLAMED = {"engine_error", "engine_timeout"}
+"""Refusals that the model may be the cause of; an engine that died or was busy is not its doing."""
 
 
 def new_response_id() -> ResponseId:
@@ -25,13 +32,17 @@ def new_response_id() -> ResponseId:
 
 @dataclass(slots=True)
 class Exchange:
-    """`version` is the adapter of the engine that was asked; `first_token_ms` 0 until something was said."""
+    """`version` is the adapter of the engine that was asked; `first_token_ms` 0 until something was said.
+
+    `wants_json`: the request asked for an answer that is JSON.
+    """
 
     endpoint: str
     client: str
     question: str
     decision: RouteDecision
     stream: bool = False
+    wants_json: bool = False
     response: ResponseId = field(default_factory=new_response_id)
     at_utc: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=monotonic)
@@ -41,6 +52,7 @@ class Exchange:
     first_token_ms: float = 0.0
     status: Status = Status.OK
     error: str = ""
+    blamed: bool = False
 
     @property
     def headers(self) -> dict[str, str]:
@@ -75,13 +87,29 @@ class Exchange:
                 for one in self.prepared.sources
             ],
         }
-        return Label(self.response, model, web4, self.prepared.source_lines if shows_sources else "")
+        names = [(one.number, one.document) for one in self.prepared.sources] if shows_sources else []
+        return Label(self.response, model, web4, source_lines(names))
 
     def note(self, event: Body) -> None:
         """One event of the engine's stream, or its whole answer."""
         self.tally.note(event)
         if self.tally.started and not self.first_token_ms:
             self.first_token_ms = self.elapsed_ms
+
+    def fail(self, refused: Refused) -> None:
+        """The client is told `refused` in place of an answer, or of the rest of one."""
+        self.status, self.error, self.blamed = Status.ERROR, refused.message, refused.code in _BLAMED
+
+    @property
+    def flaw(self) -> Flaw:
+        """An answer that was not seen to end, was passed on unread, or was to have a few tokens only is not judged."""
+        if self.status is Status.ERROR:
+            return Flaw.ERROR if self.blamed else Flaw.NONE
+        tally = self.tally
+        cut_at_once = tally.finish == "length" and tally.tokens_out < _FEWEST_TOKENS
+        if self.status is not Status.OK or not tally.finish or cut_at_once:
+            return Flaw.UNKNOWN
+        return flaw_of(tally.answer, tally.finish, called=tally.called, wants_json=self.wants_json)
 
     def interaction(self) -> Interaction:
         prepared, tally = self.prepared, self.tally
@@ -108,6 +136,7 @@ class Exchange:
             error=self.error,
             query=self.question[:MAX_QUESTION_CHARS],
             answer=tally.answer,
+            flaw=self.flaw,
         )
 
 

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from web4_agent.domain.queries import Interaction
+from web4_agent.gateway.engine_room import Swap
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10, 30, 60, 120)
+_SWAP_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120)
 _RETRIEVAL_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1)
 
 
@@ -29,6 +31,13 @@ class Metrics:
         )
         self._tokens = Counter("web4_tokens", "Tokens read and written.", ("direction",), registry=on)
         self._hot = Counter("web4_hot_documents", "Documents shown, from the cache or not.", ("outcome",), registry=on)
+        self._swaps = Histogram(
+            "web4_engine_swap_seconds",
+            "From another version being wanted until it takes requests.",
+            ("engine",),
+            buckets=_SWAP_SECONDS,
+            registry=on,
+        )
         self._feedback = Counter("web4_feedback", "Thumbs.", ("thumb",), registry=on)
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
@@ -48,6 +57,9 @@ class Metrics:
             self._hot.labels("hit").inc(row.hot_hits)
         if row.hot_misses:
             self._hot.labels("miss").inc(row.hot_misses)
+
+    def swapped(self, swap: Swap) -> None:
+        self._swaps.labels("warm" if swap.warm else "started").observe(swap.seconds)
 
     def thumb(self, thumb: str) -> None:
         self._feedback.labels(thumb).inc()

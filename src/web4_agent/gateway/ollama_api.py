@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web4_agent.gateway.exchange import new_response_id
+from web4_agent.gateway.narrowing import filters_of
 from web4_agent.gateway.parts import EMBEDDER, GatewayParts
 from web4_agent.gateway.relay import COMPLETIONS, Asked, answer
 from web4_agent.gateway.requests import body_of, client_of, run, wish_of
@@ -121,7 +122,9 @@ class OllamaApi:
             client_of(request),
             body,
             wish=wish_of(request, asked.web4),
+            filters=filters_of(request, asked.web4),
             prose=not asked.format and not raw,
+            wants_json=bool(asked.format),
         )
         if raw:
             relayed = Asked(request, endpoint, client_of(request), body, COMPLETIONS, prose=False)

@@ -9,11 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web4_agent.domain.queries import Thumb
+from web4_agent.gateway.narrowing import filters_of
 from web4_agent.gateway.parts import GatewayParts
 from web4_agent.gateway.passing_on import pass_on
 from web4_agent.gateway.relay import COMPLETIONS, Asked, answer
 from web4_agent.gateway.requests import body_of, client_of, run, wish_of
 from web4_agent.gateway.wire.errors import Refused
+from web4_agent.gateway.wire.forced_calls import forced
 from web4_agent.gateway.wire.openai import (
     Body,
     ChatRequest,
@@ -43,11 +45,19 @@ class OpenAiApi:
         def writer(label: Label) -> Writer:
             return OpenAiWriter(label, wants_usage=wants_usage)
 
-        wish = wish_of(request, asked.web4)
-        prose = not structured and (asked.n or 1) == 1
-        return await answer(
-            self.parts.relay, Asked(request, "chat", client_of(request), body, wish=wish, prose=prose), writer
+        calls = forced(body)
+        relayed = Asked(
+            request,
+            "chat",
+            client_of(request),
+            body,
+            wish=wish_of(request, asked.web4),
+            filters=filters_of(request, asked.web4),
+            prose=not structured and (asked.n or 1) == 1,
+            wants_json=structured and calls is None,
+            calls=calls,
         )
+        return await answer(self.parts.relay, relayed, writer)
 
     async def complete(self, request: Request) -> Response:
         body = json_object(await body_of(request, self.parts.max_body_bytes))

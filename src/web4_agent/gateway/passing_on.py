@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from web4_agent.domain.queries import Route, RouteDecision, Status
+from web4_agent.domain.queries import Route, RouteDecision
 from web4_agent.gateway.exchange import Exchange
 from web4_agent.gateway.relay import ClientGone, RelayParts, end, until_gone
 from web4_agent.gateway.wire.errors import Refused, dialect_of, error_body
@@ -95,7 +95,7 @@ class _PassedOn(Response):
                 await send({"type": "http.response.body", "body": data, "more_body": True})
         except (aiohttp.ClientError, TimeoutError) as error:
             refused = self._parts.upstream.broken(self._exchange, error)
-            self._exchange.status, self._exchange.error = Status.ERROR, refused.message
+            self._exchange.fail(refused)
             last = error_body(dialect_of(scope["path"]), refused)
         await send({"type": "http.response.body", "body": last, "more_body": False})
 

@@ -21,8 +21,10 @@ from web4_agent.gateway.exchange import Exchange
 from web4_agent.gateway.metrics import Metrics
 from web4_agent.gateway.upstream import Upstream
 from web4_agent.gateway.wire.errors import Refused
-from web4_agent.gateway.wire.openai import Body, json_object, question_of, with_context
+from web4_agent.gateway.wire.forced_calls import ForcedCalls
+from web4_agent.gateway.wire.openai import Body, json_object, questions_of, with_context
 from web4_agent.gateway.wire.stream import Label, SseReader, Writer
+from web4_agent.steps.retrieval.filters import EVERYTHING, Filters
 from web4_agent.steps.route import Wish
 
 CHAT = "/v1/chat/completions"
@@ -52,7 +54,8 @@ class RelayParts:
 class Asked:
     """A request as the relay takes it: `body` in OpenAI's words, `path` the engine's.
 
-    `prose`: false where the answer is read by a program (JSON, plain completions), so that nothing is added to it.
+    `wants_json`: the answer is to be JSON. `calls`: what is in place of it where a call is forced. `prose`: false where
+    the answer is read by a program (JSON, plain completions), so that nothing is added to it.
     """
 
     request: Request
@@ -61,7 +64,10 @@ class Asked:
     body: Body
     path: str = CHAT
     wish: Wish = Wish.AUTO
+    filters: Filters = EVERYTHING
     prose: bool = True
+    wants_json: bool = False
+    calls: ForcedCalls | None = None
 
 
 async def answer(parts: RelayParts, asked: Asked, writer: MakeWriter) -> Response:
@@ -72,7 +78,7 @@ async def answer(parts: RelayParts, asked: Asked, writer: MakeWriter) -> Respons
         if exchange.stream:
             upstream = await until_gone(asked.request, _open(parts, asked, exchange, held))
             out = writer(_label(parts, asked, exchange))
-            return _Streamed(parts, exchange, held, upstream, out)
+            return _Streamed(parts, exchange, held, upstream, (out, asked.calls))
         body = await until_gone(asked.request, _whole(parts, asked, exchange, held))
         content = writer(_label(parts, asked, exchange)).whole(body)
     except BaseException as error:
@@ -101,7 +107,7 @@ async def until_gone(request: Request, work: Coroutine[None, None, Result]) -> R
 async def end(parts: RelayParts, exchange: Exchange, held: AsyncExitStack, error: BaseException | None = None) -> None:
     """Give place, engine and connection back, and write the log's row."""
     if isinstance(error, Refused):
-        exchange.status, exchange.error = Status.ERROR, error.message
+        exchange.fail(error)
     elif isinstance(error, ClientGone | asyncio.CancelledError):
         exchange.status = Status.CANCELLED
     elif error is not None:
@@ -121,8 +127,9 @@ class _Streamed(Response):
         exchange: Exchange,
         held: AsyncExitStack,
         upstream: aiohttp.ClientResponse,
-        writer: Writer,
+        made_by: tuple[Writer, ForcedCalls | None],
     ) -> None:
+        writer, self._calls = made_by
         self._parts = parts
         self._exchange = exchange
         self._held = held
@@ -165,13 +172,15 @@ class _Streamed(Response):
 
     def _written(self, event: Body) -> bytes:
         """Raises Refused when the event is the engine's report of a failure."""
+        if self._calls is not None:
+            event = self._calls.event(event)
         self._exchange.note(event)
         if self._exchange.tally.error:
             raise Refused(502, f"the engine failed: {self._exchange.tally.error}", "engine_error")
         return self._writer.event(event)
 
     def _failed(self, refused: Refused) -> bytes:
-        self._exchange.status, self._exchange.error = Status.ERROR, refused.message
+        self._exchange.fail(refused)
         return self._writer.broken(refused)
 
 
@@ -182,17 +191,22 @@ def _exchange(parts: RelayParts, asked: Asked) -> Exchange:
         question = prompt if isinstance(prompt, str) else str(prompt[0])
         decision = RouteDecision(Route.TRAINED, "a plain completion is the model's alone")
     else:
-        question = question_of(messages)
-        decision = parts.serving.route(question, asked.wish)
-    return Exchange(asked.endpoint, asked.client, question, decision, stream=bool(asked.body.get("stream")))
+        question, *before = questions_of(messages) or [""]
+        decision = parts.serving.route(question, asked.wish, before)
+    stream = bool(asked.body.get("stream"))
+    return Exchange(asked.endpoint, asked.client, question, decision, stream, asked.wants_json)
 
 
 async def _open(parts: RelayParts, asked: Asked, exchange: Exchange, held: AsyncExitStack) -> aiohttp.ClientResponse:
     body = asked.body
     if exchange.decision.retrieves or exchange.decision.tools:
-        exchange.prepared = await asyncio.to_thread(prepare, parts.serving, exchange.question, exchange.decision)
+        exchange.prepared = await asyncio.to_thread(
+            prepare, parts.serving, exchange.question, exchange.decision, asked.filters
+        )
         if exchange.prepared.block:
             body = {**body, "messages": with_context(body["messages"], exchange.prepared.block)}
+    if asked.calls is not None:
+        body = asked.calls.asked(body)
     return await parts.upstream.ask(exchange, asked.path, body, held)
 
 
@@ -204,6 +218,8 @@ async def _whole(parts: RelayParts, asked: Asked, exchange: Exchange, held: Asyn
         raise parts.upstream.broken(exchange, error) from error
     except Refused as refused:
         raise Refused(502, "the engine's answer is no JSON", "engine_error") from refused
+    if asked.calls is not None:
+        body = asked.calls.whole(body)
     exchange.note(body)
     return body
 

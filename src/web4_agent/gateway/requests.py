@@ -34,7 +34,7 @@ def client_of(request: Request) -> str:
 
 def wish_of(request: Request, options: Web4Options | None) -> Wish:
     """The body's option wins over the header. Raises Refused (400)."""
-    if options is not None:
+    if options is not None and options.retrieval is not None:
         return Wish(options.retrieval)
     said = request.headers.get(RETRIEVAL_HEADER, Wish.AUTO).strip().lower()
     try:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,28 +19,34 @@ import uvloop
 
 from web4_agent.backends.engines.base import ServedAdapter
 from web4_agent.bootstrap import Runtime
-from web4_agent.domain.errors import ModelError, SettingsError, Web4Error
+from web4_agent.domain.errors import BusyError, ModelError, SettingsError, Web4Error
 from web4_agent.domain.queries import RouteDecision, Thumb
 from web4_agent.flows.feedback import FeedbackParts, give
+from web4_agent.flows.founding import serve_pointer
+from web4_agent.flows.probation import watch_over
 from web4_agent.flows.query_log import QueryLog
 from web4_agent.flows.routing import refreshed
-from web4_agent.flows.serving import ServingParts
 from web4_agent.flows.tooling import ensure_tools
 from web4_agent.gateway.access import Access, check_listening, is_loopback
 from web4_agent.gateway.admission import Admission
 from web4_agent.gateway.app import make_app
+from web4_agent.gateway.cors import origins_of
+from web4_agent.gateway.engine_deaths import EngineDeaths
 from web4_agent.gateway.engine_room import EngineRoom
 from web4_agent.gateway.metrics import Metrics
 from web4_agent.gateway.parts import GatewayParts
 from web4_agent.gateway.relay import RelayParts
 from web4_agent.gateway.upstream import Upstream
-from web4_agent.records import api_keys
+from web4_agent.records import adapters, api_keys
 from web4_agent.steps.route import Wish, route
+from web4_agent.storage.lock import exclusive
 from web4_agent.storage.payload import from_json
 
 _log = logging.getLogger(__name__)
 _REFRESH_S = 2.0
 """A key that is revoked, or an agent's name that is new, counts after so long."""
+_PROBATION_S = 5.0
+"""How long a version that alarms goes on serving before somebody looks."""
 _STOP_S = 20
 _BACKLOG = 512
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -67,8 +73,10 @@ class Gateway:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._server: uvicorn.Server | None = None
+        self._deaths: EngineDeaths | None = None
         self._knowledge = refreshed(runtime.database, runtime.now().date(), None)
-        self._access = Access(wide=True, origins=frozenset(runtime.settings.gateway.origins.split()))
+        self._wanted = _Wanted(runtime.home.serving)
+        self._access = Access(wide=True, origins=origins_of(runtime.settings.gateway.origins))
 
     async def run(self, at: Listening, ready: Callable[[str], None]) -> None:
         keys = _valid_keys(self._runtime)
@@ -81,6 +89,8 @@ class Gateway:
             held.push_async_callback(parts.relay.upstream.close)
             refreshing = asyncio.create_task(self._refresh())
             held.callback(refreshing.cancel)
+            watching = asyncio.create_task(self._watch_probation())
+            held.callback(watching.cancel)
             await self._listen(at, parts, ready)
 
     def stop(self) -> None:
@@ -92,21 +102,20 @@ class Gateway:
         runtime, chosen = self._runtime, self._runtime.settings.gateway
         log = runtime.query_log()
         held.callback(log.close)
-        library = runtime.library
-        held.callback(library.close)
-        serving = ServingParts(
-            runtime.database,
-            self._route,
-            library,
-            lambda texts: runtime.embedder().token_counts(texts),
-            runtime.settings.tools.ecosystem,
-            runtime.settings.retrieval.context_tokens,
+        held.callback(runtime.library.close)
+        serving = runtime.serving_parts(self._route)
+        metrics = Metrics()
+        room = EngineRoom(
+            runtime.serving_launcher,
+            self._wanted,
+            warm_s=chosen.keep_warm_s,
+            swapped=metrics.swapped,
         )
-        room = EngineRoom(runtime.serving_launcher, _Wanted(runtime.home.serving))
+        self._deaths = EngineDeaths(runtime.database, runtime.now, room.state)
         upstream = Upstream(
             room, Admission(chosen.parallel, chosen.queue, chosen.queue_timeout_s), runtime.settings.engine.timeout_s
         )
-        relay = RelayParts(serving, upstream, log.add, Metrics(), chosen.model, chosen.show_sources)
+        relay = RelayParts(serving, upstream, log.add, metrics, chosen.model, chosen.show_sources)
         feedback = FeedbackParts(runtime.database, runtime.now, log.flush)
         return GatewayParts(
             relay,
@@ -151,8 +160,8 @@ class Gateway:
             telling.cancel()
             socket.close()
 
-    def _route(self, question: str, wish: Wish) -> RouteDecision:
-        return route(question, self._knowledge.known, wish=wish)
+    def _route(self, question: str, wish: Wish, before: Sequence[str]) -> RouteDecision:
+        return route(question, self._knowledge.known, wish=wish, before=before)
 
     async def _refresh(self) -> None:
         while True:
@@ -161,8 +170,24 @@ class Gateway:
                 self._access.keys = await asyncio.to_thread(_valid_keys, self._runtime)
                 today = self._runtime.now().date()
                 self._knowledge = await asyncio.to_thread(refreshed, self._runtime.database, today, self._knowledge)
+                await asyncio.to_thread(_follow_ledger, self._runtime, self._wanted)
+                if self._deaths is not None:
+                    await asyncio.to_thread(self._deaths.look)
             except Web4Error as error:
                 _log.warning("gateway.refresh_failed reason=%s", error.message)
+
+    async def _watch_probation(self) -> None:
+        """Let the version before serve when the new one does badly. The room follows what the ledger says by itself."""
+        parts, told = self._runtime.probation_parts(), ""
+        while True:
+            await asyncio.sleep(_PROBATION_S)
+            try:
+                await asyncio.to_thread(watch_over, parts)
+                told = ""
+            except Web4Error as error:
+                if error.message != told:
+                    _log.warning("gateway.probation_failed reason=%s", error.message)
+                told = error.message
 
 
 class _Server(uvicorn.Server):
@@ -208,6 +233,21 @@ class _Wanted:
         except FileNotFoundError as error:
             raise ModelError(f"{self._file} is missing: nothing says what serves", "web4-agent doctor --fix") from error
         return self._adapter
+
+
+def _follow_ledger(runtime: Runtime, wanted: _Wanted) -> None:
+    """End what a killed rollback left undone: the pointer moved, and what serves did not follow. Whoever holds the
+    lock is still at it, and is left to."""
+    with runtime.database.read() as connection:
+        production = adapters.read_pointer(connection).production
+    if production == wanted().version:
+        return
+    try:
+        with exclusive(runtime.home.night_lock, doing="the gateway, letting what serves follow the ledger"):
+            serve_pointer(runtime.home, runtime.database, runtime.exporter.artefact_name)
+            _log.warning("gateway.followed_ledger adapter=%s", production)
+    except BusyError:
+        return
 
 
 async def _tell(server: uvicorn.Server, ready: Callable[[str], None], address: str) -> None:

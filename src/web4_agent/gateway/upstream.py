@@ -11,7 +11,8 @@ import aiohttp
 import orjson
 
 from web4_agent.gateway.admission import Admission
-from web4_agent.gateway.engine_room import EngineRoom, Held
+from web4_agent.gateway.engine_room import EngineRoom
+from web4_agent.gateway.engine_standby import Held
 from web4_agent.gateway.exchange import Exchange
 from web4_agent.gateway.wire.errors import Refused
 from web4_agent.gateway.wire.openai import Body, for_engine

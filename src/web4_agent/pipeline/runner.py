@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 import psutil
@@ -91,8 +91,21 @@ def require_forward_clock(database: Database, now: datetime) -> None:
     if last is not None and (last - now).total_seconds() > CLOCK_TOLERANCE_S:
         raise ClockError(
             f"the clock says {now:%Y-%m-%d %H:%M} UTC, but the last step was committed at {last:%Y-%m-%d %H:%M} UTC",
-            "set the clock right (timedatectl), then run again",
+            "set the clock right (timedatectl), then run again; where it is right and ran ahead before: "
+            "web4-agent evening --trust-clock",
         )
+
+
+def steady(now: Callable[[], datetime]) -> Callable[[], datetime]:
+    """A clock that creeps while the machine's goes back: of two looks the later is always dated later."""
+    latest = now()
+
+    def read() -> datetime:
+        nonlocal latest
+        latest = max(latest + timedelta(microseconds=1), now())
+        return latest
+
+    return read
 
 
 class _PeakMemory:

@@ -148,6 +148,23 @@ def move_pointer(connection: Connection, target: AdapterVersion, reason: str, no
     )
 
 
+def note_move(
+    connection: Connection, source: AdapterVersion | None, target: AdapterVersion, reason: str, now: datetime
+) -> None:
+    """Write down that `target` serves in place of `source` by another way than `move_pointer`."""
+    number = int(connection.execute(select(func.coalesce(func.max(pointer_moves.c.number), 0))).scalar_one()) + 1
+    connection.execute(
+        insert(pointer_moves).values(number=number, at_utc=now, source=source, target=target, reason=reason)
+    )
+
+
+def set_removed(connection: Connection, versions: Sequence[AdapterVersion]) -> int:
+    """Record that the files of these promoted versions are no longer kept; returns of how many."""
+    promoted = adapters.c.state == AdapterState.PROMOTED
+    changed = update(adapters).where(adapters.c.version.in_(versions), promoted).values(state=AdapterState.REMOVED)
+    return connection.execute(changed).rowcount
+
+
 def moves(connection: Connection) -> list[tuple[datetime, AdapterVersion | None, AdapterVersion, str]]:
     """(when, from, to, why) of every move of the pointer, oldest first."""
     query = select(pointer_moves).order_by(pointer_moves.c.number)

@@ -89,6 +89,13 @@ def remove_all(connection: Connection, documents: Sequence[DocumentId]) -> None:
         connection.execute(delete(chunks).where(chunks.c.document.in_(documents[start : start + PAGE])))
 
 
+def rebuild_lexical(connection: Connection) -> None:
+    """Make SQLite's word index anew from the table; PostgreSQL's follows by itself."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(delete(_lexical))
+        connection.execute(text("INSERT INTO chunks_lexical (chunk, text) SELECT id, text FROM chunks"))
+
+
 def of_documents(connection: Connection, documents: Sequence[DocumentId]) -> list[Chunk]:
     """Chunks of these documents, by document and position."""
     found: list[Chunk] = []

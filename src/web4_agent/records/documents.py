@@ -11,6 +11,7 @@ from datetime import date, datetime
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Date,
     Float,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 
 from web4_agent.domain.documents import DocumentState, Header, QualityScore
 from web4_agent.domain.ids import AdapterVersion, ContentHash, DocumentId, RunId
+from web4_agent.records.adapters import adapter_documents, adapters
 from web4_agent.storage.columns import UtcDateTime
 from web4_agent.storage.database import metadata
 from web4_agent.storage.payload import from_json, to_json
@@ -55,6 +57,8 @@ documents = Table(
     PrimaryKeyConstraint("id", "content_hash"),
 )
 
+ROLLED_BACK = "its night was rolled back"
+"""The reason of versions that only an adapter left behind was taught."""
 LIVE = (DocumentState.BUFFERED, DocumentState.CLAIMED, DocumentState.HISTORICAL, DocumentState.QUARANTINED)
 """States in which a version is the document's present one."""
 
@@ -105,18 +109,21 @@ def add(connection: Connection, row: DocumentRow) -> None:
     )
 
 
-def revive(connection: Connection, document: DocumentId, content_hash: ContentHash) -> None:
-    """A version that was superseded or gone is back on disk: trained before, it is historical again; else buffered."""
-    connection.execute(
-        update(documents)
-        .where(_key(document, content_hash), documents.c.adapter.is_not(None))
-        .values(state=DocumentState.HISTORICAL, reason="")
-    )
-    connection.execute(
-        update(documents)
-        .where(_key(document, content_hash), documents.c.adapter.is_(None))
-        .values(state=DocumentState.BUFFERED, reason="", run=None)
-    )
+def revive(connection: Connection, row: DocumentRow, lineage: Sequence[AdapterVersion]) -> None:
+    """A version that was superseded or gone is back on disk, and was screened anew as `row` says.
+
+    What the lineage that serves was taught is historical again; what only a version left behind was taught is set apart,
+    as a rollback does it; anything else is as new.
+    """
+    it = _key(row.id, row.content_hash)
+    if _into_history(connection, it, lineage):
+        return
+    left_behind = {"state": DocumentState.QUARANTINED, "reason": ROLLED_BACK}
+    if not connection.execute(
+        update(documents).where(it, documents.c.adapter.is_not(None)).values(left_behind)
+    ).rowcount:
+        as_new = {"state": row.state, "reason": row.reason, "run": None}
+        connection.execute(update(documents).where(it).values(as_new))
 
 
 def retire(connection: Connection, document: DocumentId, state: DocumentState, reason: str) -> int:
@@ -272,27 +279,45 @@ def newest(connection: Connection) -> tuple[datetime | None, datetime | None]:
 
 
 def follow_lineage(
-    connection: Connection, lineage: Sequence[AdapterVersion], reason: str, *, retrain: bool
+    connection: Connection, lineage: Sequence[AdapterVersion], reason: str, *, retrain: bool, why: str = ""
 ) -> tuple[int, int]:
-    """After the pointer moved: versions trained outside the lineage leave history, those set aside before come back.
+    """After the pointer moved: versions trained outside the lineage leave history; those that it was taught come back,
+    set aside or waiting to be trained again as they may be.
 
-    Returns (left, came back). With `retrain` those that leave go to the buffer and forget their adapter.
+    `why` is put behind the reason of those that leave. Returns (left, came back). With `retrain` those that leave go to
+    the buffer and forget their adapter.
     """
     outside = and_(documents.c.state == DocumentState.HISTORICAL, documents.c.adapter.not_in(lineage))
-    change: dict[str, object] = {"state": DocumentState.QUARANTINED, "reason": reason}
+    told = f"{reason}: {why}" if why else reason
+    change: dict[str, object] = {"state": DocumentState.QUARANTINED, "reason": told}
     if retrain:
-        change = {"state": DocumentState.BUFFERED, "reason": reason, "adapter": None, "run": None, "trained_utc": None}
+        change = {"state": DocumentState.BUFFERED, "reason": told, "adapter": None, "run": None, "trained_utc": None}
     left = connection.execute(update(documents).where(outside).values(**change)).rowcount
-    back = connection.execute(
+    set_aside = and_(
+        documents.c.state == DocumentState.QUARANTINED, documents.c.reason.startswith(reason, autoescape=True)
+    )
+    waiting = documents.c.state == DocumentState.BUFFERED
+    return left, _into_history(connection, or_(set_aside, waiting), lineage)
+
+
+def _into_history(connection: Connection, which: ColumnElement[bool], lineage: Sequence[AdapterVersion]) -> int:
+    """Those of the versions that the lineage was taught, by whichever of its adapters, are history. Returns how many."""
+    taught = and_(
+        adapter_documents.c.document == documents.c.id,
+        adapter_documents.c.content_hash == documents.c.content_hash,
+        adapter_documents.c.adapter.in_(lineage),
+        adapters.c.version == adapter_documents.c.adapter,
+    )
+    values = {
+        "adapter": select(adapters.c.version).where(taught).limit(1).scalar_subquery(),
+        "run": select(adapters.c.run).where(taught).limit(1).scalar_subquery(),
+        "trained_utc": select(adapters.c.created_utc).where(taught).limit(1).scalar_subquery(),
+    }
+    return connection.execute(
         update(documents)
-        .where(
-            documents.c.state == DocumentState.QUARANTINED,
-            documents.c.reason == reason,
-            documents.c.adapter.in_(lineage),
-        )
-        .values(state=DocumentState.HISTORICAL, reason="")
+        .where(which, select(adapters.c.version).where(taught).exists())
+        .values(state=DocumentState.HISTORICAL, reason="", **values)
     ).rowcount
-    return left, back
 
 
 def contradictions(connection: Connection) -> list[DocumentId]:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from web4_agent.domain.ids import AdapterVersion
-from web4_agent.domain.queries import Interaction, ResponseId, Route, SourceUse, Status
+from web4_agent.domain.queries import Flaw, Interaction, ResponseId, Route, SourceUse, Status
 from web4_agent.storage.columns import UtcDateTime
 from web4_agent.storage.database import metadata
 from web4_agent.storage.payload import from_json
@@ -51,6 +51,7 @@ interactions = Table(
     Column("ecosystem", String(32), nullable=False),
     Column("stream", Boolean, nullable=False),
     Column("error", Text, nullable=False),
+    Column("flaw", String(16), nullable=False),
 )
 
 interaction_texts = Table(
@@ -91,6 +92,12 @@ def known(connection: Connection, responses: Sequence[ResponseId]) -> frozenset[
 def get(connection: Connection, response: ResponseId) -> Interaction | None:
     found = connection.execute(_joined().where(interactions.c.response == response)).mappings().first()
     return _interaction(found) if found else None
+
+
+def of_responses(connection: Connection, responses: Sequence[ResponseId]) -> list[Interaction]:
+    """Those of these (a thousand at most) that are in the log, with their text."""
+    query = _joined().where(interactions.c.response.in_(responses))
+    return [_interaction(row) for row in connection.execute(query).mappings()]
 
 
 def between(connection: Connection, start: datetime, end: datetime, *, page: int = 1000) -> Iterator[Interaction]:
@@ -180,6 +187,7 @@ def _values(row: Interaction) -> tuple[object, ...]:
         row.ecosystem,
         1 if row.stream else 0,
         clean(row.error),
+        row.flaw.value,
     )
 
 
@@ -219,4 +227,5 @@ def _interaction(row: RowMapping) -> Interaction:
         error=row["error"],
         query=row["query"] or "",
         answer=row["answer"] or "",
+        flaw=Flaw(row["flaw"]),
     )

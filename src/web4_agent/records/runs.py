@@ -74,6 +74,17 @@ def get(connection: Connection, run: RunId) -> Run | None:
     return _run(row) if row else None
 
 
+def open_runs(connection: Connection) -> list[Run]:
+    """Every run that has not ended, of any flow."""
+    return [_run(row) for row in connection.execute(select(runs).where(runs.c.state == RunState.OPEN))]
+
+
+def ended(connection: Connection, flow: str) -> list[Run]:
+    """Every run of a flow that has ended, oldest first."""
+    query = select(runs).where(runs.c.flow == flow, runs.c.ended_utc.is_not(None)).order_by(runs.c.started_utc)
+    return [_run(row) for row in connection.execute(query)]
+
+
 def recent(connection: Connection, flow: str, count: int) -> list[Run]:
     query = select(runs).where(runs.c.flow == flow).order_by(runs.c.started_utc.desc()).limit(count)
     return [_run(row) for row in connection.execute(query)]
@@ -83,6 +94,22 @@ def last_moment(connection: Connection) -> datetime | None:
     """The latest time any step was committed, to notice a clock that was set back."""
     moment: datetime | None = connection.execute(select(func.max(steps.c.committed_utc))).scalar_one_or_none()
     return moment
+
+
+def bring_back(connection: Connection, now: datetime) -> int:
+    """Date what a clock that ran ahead dated later than `now` back, by one span, so that its order stays and nothing
+    lies ahead; returns how many runs and steps. None is no error."""
+    moments = [(steps, steps.c.committed_utc), (runs, runs.c.started_utc), (runs, runs.c.ended_utc)]
+    latest = [connection.execute(select(func.max(column))).scalar_one_or_none() for _, column in moments]
+    ahead = max((moment for moment in latest if moment is not None), default=now) - now
+    changed = 0
+    for table, column in moments:
+        keys = list(table.primary_key.columns)
+        for row in connection.execute(select(*keys, column.label("moment")).where(column > now)).all():
+            where = [key == getattr(row, key.name) for key in keys]
+            connection.execute(update(table).where(*where).values({column.name: row.moment - ahead}))
+            changed += 1
+    return changed
 
 
 def commit_step(connection: Connection, record: StepRecord) -> None:

@@ -64,24 +64,51 @@ def differences(database: Database, store: VectorStore, only: Sequence[str] = CO
     return tuple(_difference(name, expected[name], store.ids(name)) for name in only)
 
 
+def follows(database: Database, store: VectorStore, only: Sequence[str] = COLLECTIONS) -> bool:
+    """Whether every collection is equal to the ledger and no change of one was left unfinished."""
+    with database.read() as connection:
+        unfinished = set(collections.unfinished(connection)) & set(only)
+    return not unfinished and all(one.empty for one in differences(database, store, only))
+
+
 def synchronise(
     database: Database,
     store: VectorStore,
     embedder: Embedder,
     advanced: Callable[[int, int], None] = lambda done, total: None,
     only: Sequence[str] = COLLECTIONS,
+    *,
+    reached: Callable[[str], None] = lambda point: None,
 ) -> int:
-    """Repair every difference; returns how many chunks were written. Safe to repeat and to interrupt."""
-    found = [one for one in differences(database, store, only) if not one.empty]
+    """Repair every difference; returns how many chunks were written. Safe to repeat and to interrupt.
+
+    `reached` is called at the points that tests kill the process at, each `vectors.…`.
+    """
+    with database.read() as connection:
+        unfinished = collections.unfinished(connection)
+    found = [one for one in differences(database, store, only) if not one.empty or one.collection in unfinished]
+    if not found:
+        return 0
+    with database.begin() as connection:
+        for one in found:
+            collections.begin_change(connection, one.collection)
+        reached("vectors.opening")
+    reached("vectors.opened")
     total = 0
     for one in found:
         _remove(store, one.collection, set(one.surplus) & set(one.missing))  # edited: the old chunks go first
+    reached("vectors.cleared")
     for one in found:
         total += _write(database, store, embedder, one, advanced)
+    reached("vectors.written")
     for one in found:
         _remove(store, one.collection, set(one.surplus) - set(one.missing))  # moved: their vectors were needed till now
-        with database.begin() as connection:
+    reached("vectors.removed")
+    with database.begin() as connection:
+        for one in found:
             collections.raise_epoch(connection, one.collection)
+        reached("vectors.committing")
+    reached("vectors.committed")
     return total
 
 
@@ -93,6 +120,8 @@ def rebuild(
     advanced: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Embed one collection anew in place, so that readers find it whole meanwhile; returns the chunks written."""
+    with database.begin() as connection:
+        collections.begin_change(connection, collection)
     held = set(store.ids(collection).values())
     expected = set(wanted(database)[collection].values())
     _remove(store, collection, held - expected)

@@ -27,11 +27,12 @@ def publish_folder(build: Callable[[Path], object], out: Path) -> None:
 
     Raises DiskFullError or HomeError naming the folder; whatever `build` raises passes.
     """
-    if out.exists():
-        return
     temporary = _temporary(out)
     with translated_os_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.exists():
+            sync_folder(out.parent)  # who put it there may have been killed before that
+            return
+        make_folder(out.parent)
         _remove(temporary)
         temporary.mkdir()
         try:
@@ -47,7 +48,8 @@ def publish_file(write: Callable[[Path], object], out: Path) -> None:
     """Let `write` make a file at the path it is given, then put it at `out` in one step, replacing what was there."""
     temporary = _temporary(out)
     with translated_os_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(out.parent)
+        temporary.unlink(missing_ok=True)  # of a killed publish: not every writer writes over what is there
         try:
             write(temporary)
             _sync_file(temporary)
@@ -59,6 +61,15 @@ def publish_file(write: Callable[[Path], object], out: Path) -> None:
 
 def publish_text(text: str, out: Path) -> None:
     publish_file(lambda path: _write(path, text), out)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing; their names outlive a power cut. One that is there is left."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
 
 
 def remove_folder(folder: Path) -> None:

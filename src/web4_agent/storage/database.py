@@ -26,6 +26,8 @@ metadata = MetaData(
 """Every table of `records` is in it; migrations make what it says, and a test compares the two."""
 
 BUSY_TIMEOUT_MS = 5_000
+CHECKPOINT_TRIES = 6
+"""Each waits for readers as long as `BUSY_TIMEOUT_MS`."""
 NIGHT_KEY = 0x57454234
 """The advisory lock's number: 'WEB4' in ASCII."""
 _READS = "web4_reads"
@@ -109,8 +111,31 @@ class Database:
         with translated_sql_errors(self.name), self._engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None
+            driver.execute("PRAGMA query_only=OFF")  # a reader may have had this connection last
             driver.execute("VACUUM INTO ?", (str(out),))
         return True
+
+    def compact(self) -> None:
+        """Write the file anew without what was deleted from it, and empty its write-ahead log: deleted text lies in
+        neither of them afterwards. Others may read and write meanwhile. PostgreSQL rewrites its tables.
+
+        Raises BusyError when a reader or writer stayed too long; nothing is lost then, and it may be tried again.
+        """
+        with translated_sql_errors(self.name), self._engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM FULL")
+                return
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("PRAGMA query_only=OFF")
+            driver.execute("VACUUM")
+            for _ in range(CHECKPOINT_TRIES):
+                if not driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    return
+        raise BusyError(
+            f"the database {self.name} is read without a pause: its log can't be emptied",
+            "end what reads it so long, then type the same command again",
+        )
 
     def close(self) -> None:
         self._engine.dispose()
@@ -136,7 +161,7 @@ def translated_sql_errors(name: str) -> Iterator[None]:
         if "malformed" in str(error.orig) or "not a database" in str(error.orig):
             raise DatabaseError(
                 f"the database {name} is damaged: {error.orig}",
-                "restore the newest copy from the home's backups folder",
+                "web4-agent backup --list, then web4-agent restore NAME",
             ) from error
         raise
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Hashable
 from dataclasses import asdict, is_dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -31,6 +32,17 @@ def from_json(kind: type[T], text: str) -> T:
             "web4-agent doctor",
         ) from error
     return value
+
+
+def read_json(kind: type[T], file: Path, hint: str) -> T:
+    """What `to_json` put into a file. Raises IntegrityError naming the file, with this hint, when it is gone or
+    damaged."""
+    try:
+        return from_json(kind, file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise IntegrityError(f"{file} can't be read: {getattr(error, 'strerror', None) or error}", hint) from error
+    except IntegrityError as error:
+        raise IntegrityError(f"{file}: {error.message}", hint) from error
 
 
 @lru_cache(maxsize=64)

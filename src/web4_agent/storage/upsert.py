@@ -1,4 +1,4 @@
-"""INSERT … ON CONFLICT DO UPDATE, which SQLite and PostgreSQL both have and SQLAlchemy spells once for each.
+"""INSERT … ON CONFLICT, which SQLite and PostgreSQL both have and SQLAlchemy spells once for each.
 
 Called by records whose rows are added to or replaced. Knows no table.
 """
@@ -32,6 +32,12 @@ def replace_row(connection: Connection, table: Table, row: Mapping[str, object])
     key = _key(table)
     changes = {name: statement.excluded[name] for name in row if name not in key}
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), [dict(row)])
+
+
+def insert_missing(connection: Connection, table: Table, row: Mapping[str, object], key: Sequence[str]) -> bool:
+    """Insert `row` unless one with the same values in the unique columns `key` is there; returns whether it was new."""
+    statement = _insert(connection, table).values(dict(row)).on_conflict_do_nothing(index_elements=list(key))
+    return bool(connection.execute(statement).rowcount)
 
 
 def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -14,12 +14,12 @@ def verify_artefact(adapter: ServedAdapter) -> None:
     if adapter.artefact is None:
         return
     if not adapter.artefact.is_file():
-        raise ModelError(f"the adapter file {adapter.artefact} is missing", "web4-agent doctor --repair")
+        raise ModelError(f"the adapter file {adapter.artefact} is missing", "web4-agent doctor --fix")
     with adapter.artefact.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != adapter.artefact_hash:
         recorded = adapter.artefact_hash or "no hash"
         raise IntegrityError(
             f"adapter {adapter.version}: recorded {recorded[:12]}, but {adapter.artefact} has {found[:12]}",
-            "web4-agent doctor --repair",
+            "web4-agent doctor --fix",
         )

@@ -19,6 +19,7 @@ from typing import IO
 
 from web4_agent.backends.engines.http_json import Reply
 from web4_agent.domain.errors import EngineError
+from web4_agent.storage.atomic import translated_os_errors
 
 _LOG_TAIL_BYTES = 2_000
 _STOP_S = 5.0
@@ -36,8 +37,9 @@ class ChildProcess:
     @classmethod
     def start(cls, module: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> "ChildProcess":
         """Run `python -m module arguments…`; its standard error goes to `log`. Secrets belong in `tell`, never here."""
-        log.parent.mkdir(parents=True, exist_ok=True)
-        stream = log.open("ab")
+        with translated_os_errors(log):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            stream = log.open("ab")
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,

@@ -24,6 +24,7 @@ from web4_agent.backends.trainers.worker_protocol import Job, Said, ScoreJob, de
 from web4_agent.domain.errors import ModelError, TrainingError, Web4Error
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainedAdapter, TrainProgress
+from web4_agent.storage.atomic import make_folder, translated_os_errors
 
 WORKER_MODULE = "web4_agent.backends.trainers.peft_worker"
 LOG_NAME = "trainer.log"
@@ -43,8 +44,10 @@ class PeftTrainer:
 
     def train(self, job: TrainJob, progress: Callable[[TrainProgress], None]) -> TrainedAdapter:
         _check(job)
-        job.work.mkdir(parents=True, exist_ok=True)
-        with (job.work / LOG_NAME).open("ab+") as log:
+        with translated_os_errors(job.work):
+            make_folder(job.work)
+            opened = (job.work / LOG_NAME).open("ab+")
+        with opened as log:
             for said in self._answers(job, log):
                 if isinstance(said, TrainProgress):
                     progress(said)

@@ -39,18 +39,23 @@ def main() -> int:
 
 
 def _run(job: Job, progress: Callable[[Said], None]) -> Said:
-    if isinstance(job, TrainJob):
-        from web4_agent.backends.trainers.training_loop import train
+    try:
+        if isinstance(job, TrainJob):
+            from web4_agent.backends.trainers.training_loop import train
 
-        try:
             return train(job, progress)
-        except RuntimeError as error:
-            if "allocate memory" not in str(error):  # torch has no class of its own for this
-                raise
-            raise _out_of_memory() from error
-    from web4_agent.backends.trainers.scoring import score
+        from web4_agent.backends.trainers.scoring import score
 
-    return score(job)
+        return score(job)
+    except RuntimeError as error:
+        if not _tells_of_memory(error):
+            raise
+        raise _out_of_memory() from error
+
+
+def _tells_of_memory(error: RuntimeError) -> bool:
+    """By its words: torch has a class for a GPU's memory and none for the machine's."""
+    return "allocate memory" in str(error) or "out of memory" in str(error)
 
 
 def prepare_torch() -> None:

@@ -4,6 +4,7 @@ Opens lazily, so that a command that reads no vectors never loads chromadb. Know
 the caller compares epochs and calls `reopen`, because a client does not see what another process writes.
 """
 
+import errno
 import sqlite3
 import threading
 from collections import Counter
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from web4_agent.backends.vectors.base import Match, Metadata, VectorEntry
 from web4_agent.backends.vectors.checks import DOCUMENT_KEY, check_entries, check_name, matches
-from web4_agent.domain.errors import VectorStoreError
+from web4_agent.domain.errors import DiskFullError, VectorStoreError
 from web4_agent.domain.ids import ChunkId, DocumentId
 
 SMALL = 10_000
@@ -37,8 +38,8 @@ class ChromaStore:
     """Safe to call from several threads; calls take turns.
 
     One store a path and process: a second one shares what the first has open, so that `reopen` would see nothing new.
-    Every call raises VectorStoreError when the folder is damaged or no Chroma store; one that has to open it does so,
-    too, when another process keeps it locked for `timeout_s`.
+    Every call raises VectorStoreError when the folder is damaged or no Chroma store, DiskFullError when it is; one that
+    has to open it raises the first, too, when another process keeps it locked for `timeout_s`.
     """
 
     def __init__(self, path: Path, timeout_s: float = 10.0) -> None:
@@ -124,7 +125,9 @@ class ChromaStore:
         ids = row["ids"][0]
         if not where and len(ids) < min(count, held):
             raise VectorStoreError(
-                f"{self._path} has lost its index: {len(ids)} of {min(count, held)} found in {found.name}", _REPAIR
+                f"{self._path} has lost its index: {len(ids)} of {min(count, held)} found in {found.name}",
+                _REPAIR,
+                damaged=True,
             )
         entries = map(_entry, ids, row["documents"][0], row["metadatas"][0])
         return [Match(entry, 1.0 - distance) for entry, distance in zip(entries, row["distances"][0], strict=True)]
@@ -205,13 +208,13 @@ class ChromaStore:
         from chromadb.config import Settings
 
         if self._path.exists() and not self._path.is_dir():
-            raise VectorStoreError(f"{self._path} is a file, not a vector store", _REPAIR)
+            raise VectorStoreError(f"{self._path} is a file, not a vector store", _REPAIR, damaged=True)
         if not _open_here[self._path]:
             _check_unlocked(self._path / "chroma.sqlite3", self._timeout_s)
         try:
             client = chromadb.PersistentClient(str(self._path), settings=Settings(anonymized_telemetry=False))
         except AttributeError as error:  # what remains of any failure of Chroma's start: it closes what it never opened
-            raise VectorStoreError(f"{self._path} can't be opened", _REPAIR) from error
+            raise VectorStoreError(f"{self._path} can't be opened", _REPAIR, damaged=True) from error
         _open_here[self._path] += 1
         return client
 
@@ -222,7 +225,17 @@ class ChromaStore:
             try:
                 return work()
             except (ChromaError, OSError, ValueError) as error:
-                raise VectorStoreError(f"{self._path}: {error}", _REPAIR) from error
+                raise _translated(self._path, error) from error
+
+
+def _translated(path: Path, error: Exception) -> VectorStoreError | DiskFullError:
+    """Chroma tells of a full disk and of a lock in words alone."""
+    said = str(error)
+    if "disk is full" in said or (isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}):
+        return DiskFullError(
+            f"no space left for the vectors in {path}", f"free some space on that disk (df -h {path}), then run again"
+        )
+    return VectorStoreError(f"{path}: {said}", _REPAIR, damaged="is locked" not in said)
 
 
 def _check_unlocked(database: Path, timeout_s: float) -> None:
@@ -243,7 +256,7 @@ def _check_unlocked(database: Path, timeout_s: float) -> None:
             f"end the process that holds it (fuser -v {database} names it), then {_REPAIR}",
         ) from error
     except sqlite3.DatabaseError as error:
-        raise VectorStoreError(f"{database} is damaged: {error}", _REPAIR) from error
+        raise VectorStoreError(f"{database} is damaged: {error}", _REPAIR, damaged=True) from error
 
 
 def _entry(id_: str, text: str | None, metadata: dict[str, str | int | float | bool]) -> VectorEntry:

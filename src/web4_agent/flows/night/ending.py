@@ -5,21 +5,26 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from web4_agent.domain import tidings
 from web4_agent.domain.adapters import Adapter, AdapterState, Manifest
 from web4_agent.domain.documents import DocumentState
 from web4_agent.domain.errors import ModelError
 from web4_agent.domain.ids import ContentHash, DocumentId
-from web4_agent.domain.runs import Run
+from web4_agent.domain.runs import Run, RunState
 from web4_agent.domain.training import TrainedAdapter
 from web4_agent.domain.verdicts import Verdict
 from web4_agent.flows.night.judging import read_measurement
 from web4_agent.flows.night.learning import read_samples
 from web4_agent.flows.night.parts import Collected, Ended, Exported, Judged, NightParts, Settled, Trial
-from web4_agent.records import adapters, documents
+from web4_agent.records import adapters, alerts, documents, runs
 from web4_agent.steps.projection import synchronise
 from web4_agent.steps.promote import converge, publish_adapter
-from web4_agent.storage.atomic import publish_text
+from web4_agent.storage.atomic import publish_text, remove_folder, sync_folder
 from web4_agent.storage.payload import to_json
+
+REJECTIONS_TOLD = 3
+"""So many in a row are no accident: told at the third, the sixth and so on."""
+STREAK_NIGHTS = 60
 
 
 def publish(parts: NightParts, run: Run, trial: Trial, exported: Exported, judged: Judged) -> Ended:
@@ -42,6 +47,7 @@ def publish(parts: NightParts, run: Run, trial: Trial, exported: Exported, judge
         metrics=_metrics(trial.trained, judged),
         verdict=judged.verdict,
     )
+    parts.reached("promote.publishing")
     publish_adapter(exported.folder, parts.home, parts.exporter.artefact_name, manifest)
     return Ended(exported.version, len(claimed))
 
@@ -53,6 +59,7 @@ def commit_promotion(connection: Connection, run: Run, collected: Collected, exp
     adapters.add_documents(connection, exported.version, claimed)
     documents.settle(connection, run.id, exported.version, now)
     adapters.move_pointer(connection, exported.version, f"promoted by {run.id}", now)
+    alerts.put(connection, tidings.night_promoted(run.id, exported.version, collected.production, len(claimed), now))
 
 
 def commit_rejection(  # noqa: PLR0917 - a transaction is told all it writes
@@ -63,41 +70,66 @@ def commit_rejection(  # noqa: PLR0917 - a transaction is told all it writes
     if known is None:
         adapters.add(connection, _adapter(run, collected, exported, AdapterState.REJECTED, now))
     documents.release(connection, run.id, f"{run.id} was rejected: {verdict.reasons[0]}")
+    serving, reason, count = collected.production, verdict.reasons[0], len(collected.documents)
+    alerts.put(connection, tidings.night_rejected(run.id, exported.version, serving, reason, count, now))
+    in_a_row = 1 + _rejected_before(connection, run)
+    if in_a_row % REJECTIONS_TOLD == 0:
+        alerts.put(connection, tidings.three_rejections(run.id, in_a_row, serving, now))
 
 
 def settle(parts: NightParts, run: Run) -> Settled:
-    """Make vectors and what serves equal to the ledger, then file away what was trained. All of it may be repeated."""
-    store, embedder = parts.open_store(), parts.embedder()
-    try:
-        written = synchronise(
-            parts.database,
-            store,
-            embedder,
-            lambda done, total: parts.watcher.advanced("settle", done, total, None, "chunks"),
-        )
-    finally:
-        store.close()
+    """Make what serves and the vectors follow the ledger, then file away what was trained. All may be repeated."""
     with parts.database.begin() as connection:
         pointer = adapters.read_pointer(connection)
         production = adapters.get(connection, pointer.production)
         trained = [row for row in documents.of_run(connection, run.id) if row.adapter is not None]
     if production is None:
         raise ModelError(f"the ledger does not know the adapter {pointer.production}", "web4-agent doctor")
-    converge(production, parts.home, parts.exporter.artefact_name)
+    converge(production, parts.home, parts.exporter.artefact_name)  # first: broken vectors must not hold it up
+    parts.reached("settle.converged")
+    written = _let_vectors_follow(parts)
     archive = parts.home.archive / f"{run.id}.json"
     if trained:
         publish_text(to_json([_archived(row) for row in trained], indent=1), archive)
     return Settled(written, str(archive) if trained else "")
 
 
+def _let_vectors_follow(parts: NightParts) -> int:
+    """Returns how many chunks were written."""
+    store, embedder = parts.open_store(), parts.embedder()
+    try:
+        return synchronise(
+            parts.database,
+            store,
+            embedder,
+            lambda done, total: parts.watcher.advanced("settle", done, total, None, "chunks"),
+            reached=lambda point: parts.reached(f"settle.{point}"),
+        )
+    finally:
+        store.close()
+
+
 def tidy(parts: NightParts, run: Run) -> None:
     """Remove what only the run needed, and run folders older than the last few. What is kept explains a verdict."""
-    shutil.rmtree(parts.home.run(run.id) / "work", ignore_errors=True)
+    own = parts.home.run(run.id)
+    shutil.rmtree(own / "work", ignore_errors=True)
+    if own.is_dir():
+        sync_folder(own)  # else a power cut brings back what nobody looks for any more
     folders = sorted(
         (path for path in parts.home.runs.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
     )
     for folder in folders[: -parts.keep_runs]:
-        shutil.rmtree(folder)
+        remove_folder(folder)
+
+
+def _rejected_before(connection: Connection, run: Run) -> int:
+    """Nights in a row before this one that were rejected; a night that ended without a verdict says nothing."""
+    judged = [
+        one.state
+        for one in runs.recent(connection, run.flow, STREAK_NIGHTS)
+        if one.id != run.id and one.state in {RunState.PROMOTED, RunState.REJECTED}
+    ]
+    return next((at for at, state in enumerate(judged) if state is not RunState.REJECTED), len(judged))
 
 
 def _claimed(connection: Connection, run: Run) -> tuple[tuple[DocumentId, ContentHash], ...]:

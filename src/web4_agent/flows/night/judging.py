@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from web4_agent.backends.engines.base import Engine, ScoreRequest, ServedAdapter
-from web4_agent.domain.errors import ModelError
+from web4_agent.domain.errors import IntegrityError, ModelError
 from web4_agent.domain.ids import BASE, AdapterVersion
 from web4_agent.domain.runs import Run
 from web4_agent.domain.samples import HeldOut, Sample
@@ -14,25 +14,27 @@ from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainedAdapter
 from web4_agent.domain.verdicts import SampleAudit
 from web4_agent.flows.night.learning import read_samples
-from web4_agent.flows.night.parts import Collected, Exported, Judged, Measured, NightParts, Prepared, Trial
+from web4_agent.flows.night.parts import BEGIN_ANEW, Collected, Exported, Judged, Measured, NightParts, Prepared, Trial
 from web4_agent.records import adapters, documents
 from web4_agent.steps.judging.gate import SERVED_BYTES, TRAINERS_COPY, judge
-from web4_agent.steps.judging.measure import Measurement, Scorer, measure
+from web4_agent.steps.judging.measure import Measurement, Scorer, measure, require_trusted
 from web4_agent.steps.judging.texts import kl_from_scores, parity_change, parity_from_scores, parity_requests
 from web4_agent.steps.promote import served, version_of
 from web4_agent.steps.samples.audit import audit
-from web4_agent.storage.artifacts import hash_text
+from web4_agent.storage.artifacts import hash_file, hash_text
 from web4_agent.storage.atomic import publish_folder, publish_text
-from web4_agent.storage.payload import from_json, to_json
+from web4_agent.storage.payload import read_json, to_json
 
 
 def measure_before(parts: NightParts, run: Run, collected: Collected, prepared: Prepared) -> Measured:
     """Measure production on everything, and golden on the gate's items; one measurement serves where they are one."""
     held_out = read_samples(prepared.file).held_out
     folder = parts.home.run(run.id) / "scores"
-    production = _measure(parts, "measure", _served(parts, collected.production), held_out, rescore=True)
+    production = _measure(parts, "measure", served_version(parts, collected.production), held_out, rescore=True)
+    require_trusted(production)
     files = Measured(folder / "production.json", folder / "golden.json")
     publish_text(to_json(production), files.production)
+    parts.reached("measure.production")
     golden = production if collected.golden == collected.production else _golden(parts, collected.golden)
     publish_text(to_json(golden), files.golden)
     return files
@@ -44,11 +46,13 @@ def _golden(parts: NightParts, version: AdapterVersion) -> Measurement:
     Kept beside the runs under the hash of all three; production, measured and rescored every night, is what shows that
     the engine still measures as it did.
     """
-    adapter = _served(parts, version)
+    adapter = served_version(parts, version)
     key = hash_text(f"{adapter.artefact_hash} {parts.base_name} {parts.launcher.name} {to_json(parts.items)}")
     kept = parts.home.runs / f"golden-{key[:16]}.json"
     if not kept.is_file():
-        publish_text(to_json(_measure(parts, "measure", adapter, (), rescore=False)), kept)
+        measured = _measure(parts, "measure", adapter, (), rescore=False)
+        require_trusted(measured)
+        publish_text(to_json(measured), kept)
     return read_measurement(kept)
 
 
@@ -72,6 +76,7 @@ def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exporte
     """Measure the candidate's very bytes on the engine that would serve them, and judge it against the other two."""
     production, golden = read_measurement(trial.measured.production), read_measurement(trial.measured.golden)
     artefact = exported.folder / parts.exporter.artefact_name
+    _require_exported(artefact, exported)
     candidate = _measure(
         parts,
         f"judge-{exported.scale:g}",
@@ -96,6 +101,12 @@ def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exporte
         audit=_audit(parts, read_samples(trial.prepared.file).train),
     )
     return Judged(file, verdict)
+
+
+def _require_exported(artefact: Path, exported: Exported) -> None:
+    """Raises IntegrityError when a candidate's file is not what was exported: only a new night makes another."""
+    if not artefact.is_file() or hash_file(artefact) != exported.artefact_hash:
+        raise IntegrityError(f"{artefact} is no longer what was exported", BEGIN_ANEW)
 
 
 def _audit(parts: NightParts, samples: Sequence[Sample]) -> SampleAudit:
@@ -168,7 +179,8 @@ def _trained_parity(parts: NightParts, production: AdapterVersion, candidate: Pa
     )
 
 
-def _served(parts: NightParts, version: AdapterVersion) -> ServedAdapter:
+def served_version(parts: NightParts, version: AdapterVersion) -> ServedAdapter:
+    """What an engine serves that version with. Raises ModelError, IntegrityError when its file is not whole."""
     with parts.database.begin() as connection:
         adapter = adapters.get(connection, version)
     if adapter is None:
@@ -181,4 +193,5 @@ def _copy_of(parts: NightParts, version: AdapterVersion) -> Path | None:
 
 
 def read_measurement(file: Path) -> Measurement:
-    return from_json(Measurement, file.read_text(encoding="utf-8"))
+    """Raises IntegrityError when the file of this run is gone or damaged."""
+    return read_json(Measurement, file, BEGIN_ANEW)

@@ -1,7 +1,6 @@
 """The first half of the night: what is untrained, the backup, the samples, the training."""
 
 import logging
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,25 +10,26 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from web4_agent.backends.trainers.base import TrainJob
+from web4_agent.domain.backups import BackupReason
 from web4_agent.domain.documents import Document, DocumentState
 from web4_agent.domain.errors import IntegrityError
 from web4_agent.domain.ids import BASE, ContentHash, DocumentId, SampleId
 from web4_agent.domain.runs import Run
 from web4_agent.domain.samples import HeldOut, Sample, SampleKind, SampleOrigin, SampleSet
 from web4_agent.domain.training import TrainedAdapter, TrainProgress
-from web4_agent.flows.night.parts import BackedUp, Collected, NightParts, Prepared
+from web4_agent.flows.night.parts import BEGIN_ANEW, BackedUp, Collected, NightParts, Prepared
 from web4_agent.records import adapters, documents, links, samples
 from web4_agent.records.documents import DocumentRow
+from web4_agent.steps.backup import ADAPTERS, BackupOrder, BackupSource, backup_name, make_backup, remove_surplus
 from web4_agent.steps.journal.parse import parse_document
 from web4_agent.steps.judging.texts import GeneralSample
-from web4_agent.steps.promote import CONFIG, WEIGHTS
 from web4_agent.steps.samples.build import build_between, build_samples, complete_probes
 from web4_agent.steps.samples.hold_out import hold_out, other_days
 from web4_agent.steps.samples.mix import History, Mix, mix
 from web4_agent.steps.samples.screen import forbidden_text, screen, template_lines
-from web4_agent.storage.artifacts import hash_folder, hash_text
-from web4_agent.storage.atomic import publish_file, publish_folder, publish_text
-from web4_agent.storage.payload import from_json, to_json
+from web4_agent.storage.artifacts import hash_text
+from web4_agent.storage.atomic import publish_text
+from web4_agent.storage.payload import read_json, to_json
 
 log = logging.getLogger(__name__)
 REPLAY_DOCUMENTS = 200
@@ -42,23 +42,23 @@ def trainable(connection: Connection, day: date) -> list[DocumentRow]:
     return [row for row in rows if row.ok_to_train]
 
 
-def back_up(parts: NightParts, run: Run, collected: Collected) -> BackedUp:
-    """Copy the production adapter and the ledger, check the copies, and keep the last few of each."""
-    adapter, backups = "", parts.home.backups
-    if collected.production != BASE:
-        source, copy = parts.home.adapter(collected.production), backups / collected.production
-        publish_folder(lambda folder: _copy_into(source, folder), copy)
-        if hash_folder(copy) != hash_folder(source):
-            raise IntegrityError(f"the backup {copy} differs from {source}", "web4-agent doctor --fix")
-        copy.touch()  # a rollback may make an old version the last one in use
-        adapter = str(copy)
-    ledger = backups / f"ledger-{run.id}.db"
-    ledger.unlink(missing_ok=True)
-    written: list[bool] = []
-    if parts.database.is_sqlite:
-        publish_file(lambda path: written.append(parts.database.snapshot(path)), ledger)
-    _keep_newest(parts)
-    return BackedUp(adapter, str(ledger) if written else "")
+def back_up(parts: NightParts, run: Run) -> BackedUp:
+    """A backup of the ledger and of the adapters it may need, and an end to the oldest of those that nights made."""
+    source = BackupSource(
+        parts.database,
+        parts.home,
+        parts.exporter.artefact_name,
+        parts.settings_text,
+        parts.base_name,
+        next(iter(parts.versions), ""),
+        parts.keep_backups,
+    )
+    out = parts.home.backups / backup_name(run.started_utc, str(run.id))  # not the clock: begun again, it is the same
+    made = make_backup(source, BackupOrder(out, BackupReason.NIGHT, run.started_utc))
+    parts.reached("backup.written")
+    remove_surplus(parts.home.backups, parts.keep_backups)
+    adapter = "" if made.production == BASE else str(out / ADAPTERS / made.production)
+    return BackedUp(adapter, str(out))
 
 
 def prepare(parts: NightParts, run: Run, collected: Collected) -> Prepared:
@@ -80,7 +80,8 @@ def rehearse(parts: NightParts, rows: Sequence[DocumentRow], day: date) -> Prepa
 
 
 def read_samples(file: Path) -> SampleSet:
-    return from_json(SampleSet, file.read_text(encoding="utf-8"))
+    """Raises IntegrityError when the file of this run is gone or damaged: the night can't go on without it."""
+    return read_json(SampleSet, file, BEGIN_ANEW)
 
 
 def train(parts: NightParts, run: Run, collected: Collected, prepared: Prepared) -> TrainedAdapter:
@@ -204,18 +205,3 @@ def _tell(parts: NightParts, progress: TrainProgress) -> None:
         progress.tokens,
         progress.left_s,
     )
-
-
-def _copy_into(source: Path, folder: Path) -> None:
-    for name in (CONFIG, WEIGHTS):
-        if not (source / name).is_file():
-            raise IntegrityError(f"the production adapter has no {name} in {source}", "web4-agent rollback")
-    shutil.copytree(source, folder, dirs_exist_ok=True)
-
-
-def _keep_newest(parts: NightParts) -> None:
-    entries = [path for path in parts.home.backups.iterdir() if not path.name.startswith(".")]
-    for kind in (Path.is_dir, Path.is_file):
-        oldest_first = sorted(filter(kind, entries), key=lambda path: path.stat().st_mtime)
-        for path in oldest_first[: -parts.keep_backups]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()

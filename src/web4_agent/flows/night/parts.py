@@ -17,14 +17,19 @@ from web4_agent.domain.runs import RunState
 from web4_agent.domain.training import TrainedAdapter, TrainPolicy
 from web4_agent.domain.verdicts import GatePolicy, Verdict
 from web4_agent.steps.judging.measure import GateItems
+from web4_agent.steps.watch.replay import Pair, ReplayPolicy
 from web4_agent.storage.database import Database
+
+BEGIN_ANEW = "web4-agent evening --abandon, then web4-agent evening"
+"""For a night that can't go on, because a file of its own is gone: its documents go back to the buffer first."""
 
 
 @dataclass(frozen=True, slots=True)
 class NightParts:
     """Everything a night needs, chosen by bootstrap. `base` is the base model's folder, `base_name` what to call it.
 
-    `open_store` and `embedder` are opened only for the steps that need them, so that training has the memory.
+    `settings_text` are the settings without secrets. `open_store` and `embedder` are opened only for the steps that
+    need them, so that training has the memory.
     """
 
     database: Database
@@ -42,18 +47,24 @@ class NightParts:
     has_secret: Callable[[str], bool]
     now: Callable[[], datetime]
     versions: tuple[str, ...] = ()
+    settings_text: Callable[[], str] = lambda: ""
     keep_backups: int = 5
     keep_runs: int = 14
+    shadow: ReplayPolicy = field(default_factory=ReplayPolicy)
     watcher: Watcher = field(default_factory=Unwatched)
     reached: Callable[[str], None] = lambda point: None
 
 
 @dataclass(frozen=True, slots=True)
 class NightRequest:
-    """`day`: documents up to this day are trained. Without `train` the night ends when its samples are prepared."""
+    """`day`: documents up to this day are trained. Without `train` the night ends when its samples are prepared.
+    `only`: none but these versions, for a night that is lived through again. `trust_clock`: the clock is
+    right, and what is dated later than now was dated by one that ran ahead."""
 
     day: date
     train: bool = True
+    only: frozenset[tuple[DocumentId, ContentHash]] | None = None
+    trust_clock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """`adapter` is empty when the base model serves: it is not ours to lose."""
+    """The folders of the backup and of the adapter in it; the latter empty when the base model serves."""
 
     adapter: str
     ledger: str
@@ -120,6 +131,14 @@ class Judged:
 
     scores: Path
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Shadowed:
+    """The replay's pairs, none where nothing was asked, and the verdict with the replay's rule in it."""
+
+    pairs: tuple[Pair, ...]
+    judged: Judged
 
 
 @dataclass(frozen=True, slots=True)

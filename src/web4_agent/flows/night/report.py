@@ -17,6 +17,7 @@ from web4_agent.flows.night.parts import (
     NightReport,
     Prepared,
     Settled,
+    Shadowed,
     StepTime,
 )
 from web4_agent.records import adapters
@@ -35,6 +36,8 @@ def build_report(
     trained = from_json(TrainedAdapter, by_name["train"].payload) if "train" in by_name else None
     measured = from_json(Measured, by_name["measure"].payload) if "measure" in by_name else None
     judged = [from_json(Judged, record.payload) for record in records if record.name.startswith("judge-")]
+    if "shadow" in by_name:
+        judged[-1] = from_json(Shadowed, by_name["shadow"].payload).judged
     settled = from_json(Settled, by_name["settle"].payload) if "settle" in by_name else None
     before = read_measurement(measured.production) if measured else None
     after = read_measurement(judged[-1].scores) if judged else None

@@ -2,18 +2,19 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from web4_agent.domain import tidings
 from web4_agent.domain.documents import DocumentState
-from web4_agent.domain.errors import UsageError
+from web4_agent.domain.errors import UsageError, Web4Error
 from web4_agent.domain.ids import RunId
 from web4_agent.domain.runs import Run, RunState, StepRecord
 from web4_agent.domain.training import TrainedAdapter
 from web4_agent.domain.verdicts import Decision
-from web4_agent.flows.night import ending, judging, learning
+from web4_agent.flows.night import ending, judging, learning, shadow
 from web4_agent.flows.night.parts import (
     BackedUp,
     Collected,
@@ -26,13 +27,15 @@ from web4_agent.flows.night.parts import (
     NightRequest,
     Prepared,
     Settled,
+    Shadowed,
     Trial,
 )
 from web4_agent.flows.night.report import build_report, publish_report
 from web4_agent.pipeline.logbook import run_log
-from web4_agent.pipeline.runner import Runner, Step, require_forward_clock
-from web4_agent.records import adapters, documents, runs, samples, verdicts
+from web4_agent.pipeline.runner import Runner, Step, require_forward_clock, steady
+from web4_agent.records import adapters, alerts, documents, runs, samples, verdicts
 from web4_agent.storage.lock import exclusive
+from web4_agent.storage.payload import from_json
 
 FLOW = "night"
 T = TypeVar("T")
@@ -45,19 +48,28 @@ def evening(parts: NightParts, request: NightRequest) -> NightReport:
     Raises BusyError when another night runs, ClockError when the clock was set back, and whatever a step raises: then
     the run stays open, production is untouched, and the same call continues it.
     """
-    require_forward_clock(parts.database, parts.now())
     doing = "the evening loop"
     with exclusive(parts.home.night_lock, doing=doing), parts.database.exclusive(doing=doing):
-        run = _open_run(parts, request)
-        with run_log(parts.home.log(run.id)):
-            log.info("night.opened run=%s day=%s", run.id, run.day)
-            try:
-                report = _Night(parts, run, request).go()
-            except Exception:
-                log.exception("night.stopped run=%s", run.id)
-                raise
-            log.info("night.ended run=%s state=%s", run.id, report.state)
-            return report
+        if request.trust_clock:
+            with parts.database.begin() as connection:
+                runs.bring_back(connection, parts.now())
+        require_forward_clock(parts.database, parts.now())
+        return again(replace(parts, now=steady(parts.now)), request)
+
+
+def again(parts: NightParts, request: NightRequest) -> NightReport:
+    """As `evening`, for a caller that holds the night's locks already: a night that is lived through again."""
+    run = _open_run(parts, request)
+    with run_log(parts.home.log(run.id)):
+        log.info("night.opened run=%s day=%s", run.id, run.day)
+        try:
+            report = _Night(parts, run, request).go()
+        except Exception as error:
+            log.exception("night.stopped run=%s", run.id)
+            _tell_of(parts, run, error)
+            raise
+        log.info("night.ended run=%s state=%s", run.id, report.state)
+        return report
 
 
 def rehearse(parts: NightParts, request: NightRequest) -> Prepared | None:
@@ -69,18 +81,51 @@ def rehearse(parts: NightParts, request: NightRequest) -> Prepared | None:
 
 def abandon(parts: NightParts) -> RunId:
     """End the open night as failed and give its documents back to the buffer. Raises UsageError when none is open."""
-    with exclusive(parts.home.night_lock, doing="abandoning a night"), parts.database.begin() as connection:
-        run = runs.open_run(connection, FLOW)
-        if run is None:
-            raise UsageError("no night is open", "web4-agent status")
-        documents.release(connection, run.id, f"the night {run.id} was abandoned")
-        runs.end(connection, run.id, RunState.FAILED, parts.now())
+    doing = "abandoning a night"
+    with exclusive(parts.home.night_lock, doing=doing), parts.database.exclusive(doing=doing):
+        with parts.database.begin() as connection:
+            run = runs.open_run(connection, FLOW)
+            if run is None:
+                raise UsageError("no night is open", "web4-agent status")
+            documents.release(connection, run.id, f"the night {run.id} was abandoned")
+            runs.end(connection, run.id, RunState.FAILED, parts.now())
+            parts.reached("abandon.committing")
+        parts.reached("abandon.committed")
+        ending.tidy(parts, run)
         return run.id
 
 
 def _open_run(parts: NightParts, request: NightRequest) -> Run:
+    """The night that is open, or a new one.
+
+    One that set out from a model that no longer serves ends unfinished: what it would promote descends from that
+    model, and would undo the rollback that was made since.
+    """
     with parts.database.begin() as connection:
-        return runs.open_run(connection, FLOW) or runs.start(connection, FLOW, request.day, parts.now())
+        run = runs.open_run(connection, FLOW)
+        if run is not None and _overtaken(connection, run):
+            documents.release(connection, run.id, f"another model serves since {run.id} began")
+            runs.end(connection, run.id, RunState.FAILED, parts.now())
+            log.warning("night.overtaken run=%s", run.id)
+            run = None
+        return run or runs.start(connection, FLOW, request.day, parts.now())
+
+
+def _overtaken(connection: Connection, run: Run) -> bool:
+    committed = runs.committed(connection, run.id)
+    if "collect" not in committed or {"promote", "reject"} & set(committed):
+        return False
+    began_with = from_json(Collected, committed["collect"].payload).production
+    return adapters.read_pointer(connection).production != began_with
+
+
+def _tell_of(parts: NightParts, run: Run, error: Exception) -> None:
+    """People are told, in a transaction of its own; where not even that can be written, the log must do."""
+    try:
+        with parts.database.begin() as connection:
+            alerts.put(connection, tidings.night_failed(run.id, error, parts.now()))
+    except Web4Error as trouble:
+        log.warning("night.not_told run=%s reason=%s", run.id, trouble.message)
 
 
 @dataclass(slots=True)
@@ -96,7 +141,7 @@ class _Night:
         collected = runner.step(self._collect())
         if not collected.documents:
             return self._end(runner, RunState.NOTHING_NEW, "Nothing new: no untrained document is in the buffer.")
-        runner.step(self._step("backup", BackedUp, lambda: learning.back_up(self.parts, self.run, collected)))
+        runner.step(self._step("backup", BackedUp, lambda: learning.back_up(self.parts, self.run)))
         prepared = runner.step(self._prepare(collected))
         if not prepared.enough or not self.request.train:
             return self._wait(runner, prepared)
@@ -108,6 +153,8 @@ class _Night:
         )
         trial = Trial(collected, prepared, trained, measured)
         exported, judged = self._candidates(runner, trial)
+        if judged.verdict.decision is Decision.PROMOTE:
+            judged = runner.step(self._shadow(trial, exported, judged)).judged
         promoted = judged.verdict.decision is Decision.PROMOTE
         if promoted:
             runner.step(self._promote(trial, exported, judged))
@@ -125,6 +172,8 @@ class _Night:
             with self.parts.database.begin() as connection:
                 rows = learning.trainable(connection, self.run.day)
                 pointer = adapters.read_pointer(connection)
+            if (only := self.request.only) is not None:
+                rows = [row for row in rows if (row.id, row.content_hash) in only]
             return Collected(tuple((row.id, row.content_hash) for row in rows), pointer.production, pointer.golden)
 
         return Step("collect", Collected, do, lambda connection, it: _claim(connection, self.run, it))
@@ -159,6 +208,14 @@ class _Night:
             Judged,
             lambda: judging.judge_candidate(self.parts, self.run, trial, exported),
             lambda connection, it: verdicts.put(connection, self.run.id, it.verdict, self.parts.now()),
+        )
+
+    def _shadow(self, trial: Trial, exported: Exported, judged: Judged) -> Step[Shadowed]:
+        return Step(
+            shadow.STEP,
+            Shadowed,
+            lambda: shadow.replay(self.parts, trial, exported, judged),
+            lambda connection, it: verdicts.put(connection, self.run.id, it.judged.verdict, self.parts.now()),
         )
 
     def _promote(self, trial: Trial, exported: Exported, judged: Judged) -> Step[Ended]:
@@ -198,6 +255,7 @@ class _Night:
         def do() -> NightReport:
             report = build_report(self.parts, self.run, state, sentence, runner.records)
             publish_report(self.parts.home, report)
+            self.parts.reached("report.published")
             ending.tidy(self.parts, self.run)
             return report
 

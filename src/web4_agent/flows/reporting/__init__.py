@@ -1,7 +1,7 @@
 """What the days were like: figures a day, the targets of training-first, satisfaction, the most used documents.
 
 Called by the CLI and the gateway's dashboard. Reads the roll-up and never the log itself, so that a report over
-millions of queries takes milliseconds. Days are UTC. Never writes.
+millions of queries takes milliseconds. Days are UTC. Only `drift.py` writes: alerts.
 """
 
 from web4_agent.flows.reporting.figures import Span

@@ -4,6 +4,7 @@ Called by the OpenAI and the Ollama edge (which translates into it). What is not
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
@@ -15,10 +16,28 @@ Body = dict[str, Any]
 """A parsed JSON object. Clients put into it what this project need not know."""
 
 MAX_CHOICES = 8
+MAX_QUESTIONS = 5
+"""Of a conversation's questions no more are looked at, to tell what a follow-up means."""
+FilterText = Annotated[str, Field(min_length=1, max_length=100)]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
+
+
+class Web4Filters(_Part):
+    """What a look-up is narrowed to; each as in the header X-Web4-Filter-NAME. Days are YYYY-MM-DD."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    agent: FilterText | None = None
+    role: FilterText | None = None
+    sprint: FilterText | None = None
+    since: Day | None = None
+    until: Day | None = None
+    collection: list[Literal["pdca_historical", "daily_buffer", "process_docs", "components"]] | None = None
+    ecosystem: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")] | None = None
 
 
 class Web4Options(_Part):
@@ -26,7 +45,8 @@ class Web4Options(_Part):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    retrieval: Literal["auto", "force", "never"] = "auto"
+    retrieval: Literal["auto", "force", "never"] | None = None
+    filters: Web4Filters | None = None
 
 
 class ContentPart(_Part):
@@ -118,12 +138,10 @@ def checked(kind: type[Request], body: Body) -> Request:
         raise Refused(400, f"{where or 'the body'}: {first['msg']}", "invalid_request", param=where) from error
 
 
-def question_of(messages: Sequence[Mapping[str, Any]]) -> str:
-    """The text of the last message of the user; empty when there is none."""
-    for message in reversed(messages):
-        if message.get("role") == "user":
-            return text_of(message.get("content"))
-    return ""
+def questions_of(messages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The texts of the user's last few messages, the latest first."""
+    said = (text_of(message.get("content")) for message in reversed(messages) if message.get("role") == "user")
+    return list(islice(said, MAX_QUESTIONS))
 
 
 def text_of(content: object) -> str:

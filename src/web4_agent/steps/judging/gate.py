@@ -103,18 +103,23 @@ def _canaries(case: Case) -> tuple[RuleOutcome, ...]:
     least = case.policy.canary_minimum
     if len(before) < least:
         least = min(least, max(0, max(len(before), golden) - allowed))
+    silent = _silent(case.candidate) and not _silent(case.production)
     return (
         _count("canaries, newly failing", lost, case.policy.canary_new_failures, total),
         RuleOutcome(
             "canaries, passing",
-            total > 0 and len(now) >= least,
+            total > 0 and len(now) >= least and not silent,
             float(len(now)),
             float(least),
             f"{len(now)} of {total} canaries pass; at least {least} must (production passes {len(before)}, "
-            f"golden {golden}).",
+            f"golden {golden}).{' It answered none with a word.' if silent else ''}",
         ),
         _count("critical canaries", critical, 0, total, _already_failing(known)),
     )
+
+
+def _silent(scores: ModelScores) -> bool:
+    return not any(result.answer.strip() for result in scores.canaries)
 
 
 def _already_failing(known: Sequence[str]) -> str:

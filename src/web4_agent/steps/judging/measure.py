@@ -3,11 +3,13 @@
 Called by the night for production, golden and each candidate. Knows nothing of verdicts.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from web4_agent.backends.engines.base import Engine, ScoreRequest
+from web4_agent.domain.errors import EngineError
 from web4_agent.domain.samples import HeldOut
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.verdicts import Canary, MarginItem, ModelScores, Stratum
@@ -28,6 +30,11 @@ from web4_agent.steps.judging.texts import (
 )
 
 RESCORED_ITEMS = 10
+ROUNDING = 1e-3
+"""Nats above zero that a sum in single precision may come to."""
+LONGEST_MEAN_TOKEN_BYTES = 32
+"""Tokens have 3 to 6 bytes in the mean, whatever the language."""
+GO_ON = "web4-agent evening, to measure again; where it comes back, read the engine's log among the home's logs"
 NEUTRAL_TOP = 20
 
 Scorer = Callable[[Sequence[ScoreRequest], Callable[[int], None]], list[TextScore]]
@@ -95,6 +102,9 @@ def measure(
 
     `score` stands in for an engine that can't. With `rescore`, some margins are measured a second time at the end,
     after everything else has gone through the engine's cache. `done` counts canaries and scored texts.
+
+    Raises EngineError when a score is missing, of no token, or of a likelihood above one. Figures that are not finite
+    pass: of a candidate they are for the gate to void, of production and golden see `require_trusted`.
     """
     weighed = margin_requests(items.margins)
     texts = [ScoreRequest((), item.text) for item in held_out]
@@ -107,6 +117,7 @@ def measure(
     total = asked + len(requests)
     canaries = run_canaries(engine, items.canaries, lambda count: done(count, total))
     scores = (score or engine.score)(requests, lambda count: done(asked + count, total))
+    _refuse_nonsense(str(engine.adapter.version), requests, scores)
     parts = _split(scores, (len(weighed), len(texts), len(neutral), len(parity), len(again)))
     return Measurement(
         ModelScores(
@@ -122,6 +133,41 @@ def measure(
         tuple(parts[2]),
         score is None,
     )
+
+
+def require_trusted(measured: Measurement) -> None:
+    """For production and golden, which every candidate is held against and which are kept: what is wrong with them is
+    the engine's fault. Raises EngineError when a figure is not finite or no canary was answered with a word."""
+    scores = measured.scores
+    figures = (
+        *(margin.value for margin in scores.margins),
+        *(bits for _, _, bits in scores.held_out_bpb),
+        *(value for _, value in (*scores.parity, *scores.rescored)),
+        *(token.logprob for text in measured.neutral for token in text.tokens),
+    )
+    broken = sum(not math.isfinite(value) for value in figures)
+    if broken:
+        raise EngineError(f"the engine gave {broken} likelihoods of {scores.version} that are no numbers", GO_ON)
+    if scores.canaries and not any(result.answer.strip() for result in scores.canaries):
+        raise EngineError(
+            f"the engine answered nothing to all {len(scores.canaries)} canaries as {scores.version}", GO_ON
+        )
+
+
+def _refuse_nonsense(version: str, requests: Sequence[ScoreRequest], scores: Sequence[TextScore]) -> None:
+    if len(scores) != len(requests):
+        raise EngineError(f"the engine gave {len(scores)} scores of {version} for {len(requests)} texts", GO_ON)
+    empty = sum(not score.tokens for score in scores)
+    if empty:
+        raise EngineError(f"the engine scored no token of {empty} texts as {version}", GO_ON)
+    texts = sum(score.text_bytes for score in scores)
+    if texts > LONGEST_MEAN_TOKEN_BYTES * (tokens := sum(len(score.tokens) for score in scores)):
+        raise EngineError(f"the engine scored just {tokens} tokens of {texts} bytes as {version}", GO_ON)
+    likeliest = max(
+        (token.logprob for score in scores for token in score.tokens if not math.isnan(token.logprob)), default=0.0
+    )
+    if ROUNDING < likeliest < math.inf:
+        raise EngineError(f"the engine gave a likelihood of {version} above one (log {likeliest:.3g})", GO_ON)
 
 
 def _first_of_each(items: Sequence[MarginItem], per_stratum: int) -> tuple[MarginItem, ...]:

@@ -16,6 +16,8 @@ from web4_agent.domain.samples import HeldOut
 from web4_agent.domain.speech import Message, TextScore, TokenScore
 from web4_agent.steps.judging.tables import read_tables, refuse_duplicates, shipped
 
+BEGIN_ANEW = "web4-agent evening --abandon, then web4-agent evening"
+"""What was measured before does not go with what is measured now."""
 LEAST_PROBABILITY = 1e-9
 """What is left over for the unreported tokens is never taken as less: rounding must not make a logarithm infinite."""
 
@@ -86,7 +88,7 @@ def kl_from_scores(candidate: Sequence[TextScore], golden: Sequence[TextScore]) 
     """
     pairs = [(ours, theirs) for a, b in zip(candidate, golden, strict=False) for ours, theirs in _places(a, b)]
     if not pairs or len(candidate) != len(golden):
-        raise EngineError("the scores of neutral prompts are empty or of different texts", "web4-agent doctor")
+        raise EngineError("the scores of neutral prompts are empty or of different texts", BEGIN_ANEW)
     return sum(_divergence(ours, theirs) for ours, theirs in pairs) / len(pairs)
 
 
@@ -120,12 +122,17 @@ def _fixed_texts(source: Path) -> tuple[FixedText, ...]:
 
 def _places(candidate: TextScore, golden: TextScore) -> list[tuple[TokenScore, TokenScore]]:
     if [token.token for token in candidate.tokens] != [token.token for token in golden.tokens]:
-        raise EngineError("candidate and golden read a neutral prompt as different tokens", "web4-agent doctor")
+        raise EngineError("candidate and golden read a neutral prompt as different tokens", BEGIN_ANEW)
     return list(zip(candidate.tokens, golden.tokens, strict=True))
 
 
 def _divergence(candidate: TokenScore, golden: TokenScore) -> float:
-    """KL between two coarsened distributions: one bucket for each token known to both, one for the rest."""
+    """KL between two coarsened distributions: one bucket for each token known to both, one for the rest.
+
+    What is no number makes no number: a comparison with it would pass for zero.
+    """
+    if not (math.isfinite(candidate.logprob) and math.isfinite(golden.logprob)):
+        return math.nan
     ours, theirs = dict(candidate.top), dict(golden.top)
     ours[candidate.token], theirs[golden.token] = candidate.logprob, golden.logprob
     shared = ours.keys() & theirs.keys()

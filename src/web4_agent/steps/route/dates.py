@@ -11,7 +11,7 @@ from web4_agent.steps.route.day_parts import Part, PartReader, day_of
 from web4_agent.steps.route.letters import letters_of
 from web4_agent.steps.route.tokens import Tokens
 
-MAX_TRIES = 48
+MAX_TRIES = 16
 """A text with more numbers than that is a table, not a question."""
 _SINCE = frozenset({"since", "seit", "ab"})
 _SMALL_WORDS = frozenset(letters_of("THE", "OF", "TO", "IN", "AFTER", "FROM", "EVER", "PRIOR", "BETWEEN", "A", "WORD"))

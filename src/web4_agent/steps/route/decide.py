@@ -4,8 +4,8 @@ Called by the gateway and the command line with what is known of the journal. Pu
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from itertools import islice
@@ -13,6 +13,7 @@ from itertools import islice
 from web4_agent.domain.queries import Route, RouteDecision, Tier
 from web4_agent.steps.route.acts import act_sign, place_sign
 from web4_agent.steps.route.dates import Days, find_days
+from web4_agent.steps.route.follow_up import followed
 from web4_agent.steps.route.graph import find_anchor
 from web4_agent.steps.route.history import history_sign
 from web4_agent.steps.route.letters import LETTERS, in_brackets, letters_of, pattern
@@ -24,6 +25,9 @@ from web4_agent.steps.route.words import ROLE_WORDS
 OLDEST_YEARS = 15
 """No team's journal is older; a day before that is one of the world's."""
 MAX_ANCHOR_CHARS = 200
+MAX_SENTENCE_TOKENS = 40
+"""A longer one is read in pieces: the cost of a pattern grows faster than the sentence."""
+MAX_FOLLOWED_CHARS = 400
 
 
 class Wish(StrEnum):
@@ -60,9 +64,22 @@ class _Read:
     topic: bool
 
 
-def route(text: str, known: Known, *, wish: Wish = Wish.AUTO) -> RouteDecision:
-    """Decide about the last message of a user. Never raises; takes a millisecond or two however long the text is."""
-    read = _read(prose(text), known)
+def route(text: str, known: Known, *, wish: Wish = Wish.AUTO, before: Sequence[str] = ()) -> RouteDecision:
+    """Decide about the last message of a user. Never raises; takes less than a millisecond however long the text is.
+
+    `before`: what the same user said earlier in the conversation, the latest first. A message that says nothing of its
+    own ("and after that?") is routed as the question that it follows up, whose words the decision then carries.
+    """
+    earlier = prose(followed(text, before))
+    if not earlier:
+        return _decided(_read(prose(text), known), known, wish)
+    decision = _decided(_following(_read(prose(text), known), _read(earlier, known)), known, wish)
+    if decision.route is Route.TRAINED:
+        return decision
+    return replace(decision, reason=f"follows up: {decision.reason}", follows=earlier[:MAX_FOLLOWED_CHARS])
+
+
+def _decided(read: _Read, known: Known, wish: Wish) -> RouteDecision:
     plain = Route.TOOLS if read.acts else Route.TRAINED
     if wish is Wish.NEVER:
         return RouteDecision(plain, _reason(read.acts, "retrieval was forbidden"))
@@ -81,9 +98,10 @@ def _read(text: str, known: Known) -> _Read:
     ancient = bool(days) and all(_is_ancient(one, known.today) for one in days)
     acts, history, asked = "", "", []
     waiting, asked_days = iter(days), []
-    for sentence in _SENTENCE.findall(tokens.letters):
+    for written in _SENTENCE.findall(tokens.letters):
+        here = list(islice(waiting, written.count(LETTERS["DATE"])))
+        sentence = _RUN.sub(r"\1\1\1", written)
         sign = history_sign(sentence, ancient=ancient)
-        here = list(islice(waiting, sentence.count(LETTERS["DATE"])))
         if sign:
             asked.append(sentence)
             asked_days += here
@@ -91,6 +109,17 @@ def _read(text: str, known: Known) -> _Read:
         acts = acts or act_sign(sentence, asks_history=bool(sign)) or ("" if sign else place_sign(sentence))
     topic = bool(_TOPIC.search("".join(asked)))
     return _Read(tokens, next(iter(asked_days or days), None), acts, history, topic)
+
+
+def _following(read: _Read, earlier: _Read) -> _Read:
+    """A day and a wish of the message's own count, and all else is the earlier question's."""
+    says = bool(read.acts or read.history)
+    return replace(
+        earlier,
+        days=read.days or earlier.days,
+        acts=read.acts if says else earlier.acts,
+        history=read.history if says else earlier.history,
+    )
 
 
 def _retrieving(read: _Read, reason: str, known: Known) -> RouteDecision:
@@ -118,7 +147,9 @@ def _tiers(read: _Read, *, anchored: bool, dated: bool, named: bool) -> tuple[Ti
     return (Tier.SEMANTIC,)
 
 
-_SENTENCE = re.compile(f"[^{letters_of('STOP')}]+{in_brackets('STOP')}?")
+_SENTENCE = re.compile(f"[^{letters_of('STOP')}]{{1,{MAX_SENTENCE_TOKENS}}}{in_brackets('STOP')}?")
+_RUN = re.compile(f"([^{letters_of('WORD', 'STOP')}])\\1{{3,}}")
+"""One class of known words again and again: `and and and …`. No sentence is so, and patterns are slow on it."""
 _SPRINT = pattern("SPRINT DASH? NUMBER")
 _TOPIC = pattern("TOPIC")
 """Words that name a matter; those of asking, doing and time name none."""

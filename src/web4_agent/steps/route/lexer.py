@@ -66,8 +66,8 @@ _GERMAN, _ENGLISH = frozenset(words.GERMAN.split()), frozenset(words.ENGLISH.spl
 _AFTER_WAS = frozenset(words.AFTER_ENGLISH_WAS.split())
 _NAME_WORDS = 4
 _WORDY = frozenset({"WORD", "PLAIN"})
-MAX_TOKENS = 220
-"""More than a thousand characters of prose have; only what is no prose has more."""
+MAX_TOKENS = 110
+"""What the 550 characters of prose that are read have at most; only what is no prose has more."""
 
 
 def lex(text: str, agents: Mapping[str, str]) -> Tokens:

@@ -5,11 +5,13 @@ Called by the lexer. Knows the shapes of pasted text, not what any word means. L
 
 import re
 
-HEAD_CHARS, TAIL_CHARS = 4_000, 1_000
+HEAD_CHARS, TAIL_CHARS = 2_000, 800
 """A question stands at the begin or at the end of what is pasted round it."""
 
-HEAD_PROSE, TAIL_PROSE = 650, 350
-"""And of a long tale the same: a decision takes a millisecond for some 200 words."""
+HEAD_PROSE, TAIL_PROSE = 300, 250
+"""And of a long tale the same: what is read of any text is read in less than a millisecond."""
+HEAD_LINES, TAIL_LINES = 80, 40
+"""Lines are looked at one by one, and of a few characters each they are many."""
 
 _ENVELOPES = (
     "environment_details",
@@ -39,7 +41,10 @@ def prose(text: str) -> str:
     """The words of `text` that its writer wrote for this query, code spans without their marks."""
     clipped = _clipped(text)
     without = _outside_fences(_outside_envelopes(clipped))
-    lines = [line for line in without.split("\n") if not _is_pasted(line)]
+    written = without.split("\n")
+    if len(written) > HEAD_LINES + TAIL_LINES:
+        written = [*written[:HEAD_LINES], "", *written[-TAIL_LINES:]]
+    lines = [line for line in written if not _is_pasted(line)]
     return _shortened(_INLINE.sub(_span, "\n".join(lines)).strip())
 
 

@@ -1,0 +1,1 @@
+"""The seam to what carries alerts to people: mail, chat programs, web hooks."""

@@ -1,0 +1,185 @@
+"""What the flows of the night are made of: index, evening, morning, and what mends or undoes them.
+
+Part of the runtime, over what the settings choose.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from web4_agent import settings as configuration
+from web4_agent.domain.ids import AdapterVersion
+
+if TYPE_CHECKING:
+    from web4_agent.backends.vectors.base import VectorStore
+    from web4_agent.flows.backing_up import BackupParts
+    from web4_agent.flows.doctor import DoctorParts
+    from web4_agent.flows.forgetting import ForgetParts, Forgotten
+    from web4_agent.flows.forgetting.parts import Replayed, Versions
+    from web4_agent.flows.indexing import IndexParts
+    from web4_agent.flows.morning import MorningParts
+    from web4_agent.flows.night import NightParts
+    from web4_agent.flows.probation import ProbationParts
+    from web4_agent.flows.rollback import RollbackParts
+
+from web4_agent.bootstrap.chosen import LIBRARIES, Chosen
+
+
+class Nightly(Chosen):
+    """Parts of the night's flows."""
+
+    def index_parts(self, journal: Path | None = None) -> "IndexParts":
+        from web4_agent.flows.indexing import IndexParts
+
+        return IndexParts(
+            self.database,
+            journal or self.journal,
+            self.embedder(),
+            self.open_store,
+            self.now,
+            self.settings.journal.max_bytes,
+            self.watcher,
+        )
+
+    def night_parts(self) -> "NightParts":
+        from web4_agent.backends.exporters.base_model import load_base
+        from web4_agent.flows.night import NightParts
+        from web4_agent.steps.journal.safety import clean_of_secrets
+        from web4_agent.steps.watch.replay import ReplayPolicy
+
+        base = load_base(self.home.base_model)
+        return NightParts(
+            database=self.database,
+            home=self.home,
+            base=base.folder,
+            base_name=base.source,
+            trainer=self.trainer,
+            exporter=self.exporter,
+            launcher=self.launcher,
+            embedder=self.embedder,
+            open_store=self.open_store,
+            policy=self.train_policy,
+            gate=self.gate_policy,
+            items=self.gate_items(),
+            has_secret=lambda text: not clean_of_secrets(text),
+            now=self.now,
+            versions=_versions(),
+            settings_text=self.settings_text,
+            keep_backups=self.settings.retention.backups,
+            keep_runs=self.settings.retention.run_folders,
+            shadow=ReplayPolicy(prompts=self.settings.probation.shadow_prompts),
+            watcher=self.watcher,
+        )
+
+    def morning_parts(self) -> "MorningParts":
+        from web4_agent.flows.morning import MorningParts
+        from web4_agent.steps.judging.challenges import load_challenges
+
+        return MorningParts(
+            self.database,
+            self.home,
+            self.exporter.artefact_name,
+            self.launcher,
+            load_challenges(),
+            self.now,
+            self.watcher,
+        )
+
+    def rollback_parts(self) -> "RollbackParts":
+        from web4_agent.flows.rollback import RollbackParts
+
+        return RollbackParts(
+            self.database, self.home, self.exporter.artefact_name, self.embedder, self.open_store, self.now
+        )
+
+    def probation_parts(self) -> "ProbationParts":
+        """Rolls back through the flow of that name: flows do not import each other."""
+        from web4_agent.flows.probation import ProbationParts
+        from web4_agent.flows.rollback import Cause, RolledBack, roll_back
+
+        def go_back(source: AdapterVersion, target: AdapterVersion, reason: str) -> RolledBack:
+            return roll_back(self.rollback_parts(), target, cause=Cause(source, reason))
+
+        return ProbationParts(self.database, self.probation_policy, self.now, go_back)
+
+    def forget_parts(self) -> "ForgetParts":
+        from web4_agent.flows.forgetting import ForgetParts
+
+        return ForgetParts(
+            self.database,
+            self.home,
+            self.exporter.artefact_name,
+            self.embedder,
+            self.open_store,
+            self._fresh_store,
+            self._replay,
+            self.now,
+            self.watcher,
+        )
+
+    def finish_forgetting(self) -> "Forgotten | None":
+        """End a forgetting that was cut off or put off: its nights come before the next one. Usually there is none."""
+        from web4_agent.flows.forgetting import pending, resume
+
+        parts = self.forget_parts()
+        return resume(parts) if pending(parts) else None
+
+    def _fresh_store(self, place: Path) -> "VectorStore":
+        from web4_agent.backends.vectors.chroma_apart import ChromaApart
+
+        return ChromaApart(place)
+
+    def _replay(self, day: date, versions: "Versions") -> "Replayed":
+        """The night of a day once more, on these versions; who calls holds the night's locks."""
+        from web4_agent.flows.forgetting import Replayed
+        from web4_agent.flows.night import NightRequest, again
+
+        report = again(self.night_parts(), NightRequest(day, only=versions))
+        return Replayed(report.run, report.state, report.serving, report.sentence)
+
+    def backup_parts(self) -> "BackupParts":
+        from web4_agent.flows.backing_up import BackupParts
+        from web4_agent.steps.backup import KeepPolicy
+
+        kept = self.settings.retention
+        return BackupParts(
+            self.database,
+            self.home,
+            self.exporter.artefact_name,
+            self.embedder,
+            self.open_store,
+            self.now,
+            self.settings_text,
+            self.settings.model.base,
+            next(iter(_versions()), ""),
+            KeepPolicy(kept.backups, kept.backups, kept.candidate_days),
+            self.watcher,
+        )
+
+    def settings_text(self) -> str:
+        """The settings without secrets, as a backup holds them."""
+        return configuration.without_secrets(self.home.root)
+
+    def doctor_parts(self) -> "DoctorParts":
+        from web4_agent.flows.doctor import DoctorParts
+
+        return DoctorParts(
+            self.database,
+            self.home,
+            self.exporter.artefact_name,
+            self.embedder,
+            self.open_store,
+            self.verify_models,
+        )
+
+
+def _versions() -> tuple[str, ...]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for library in LIBRARIES:
+        try:
+            found.append(f"{library} {version(library)}")
+        except PackageNotFoundError:
+            continue
+    return tuple(found)

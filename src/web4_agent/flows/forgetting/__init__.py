@@ -1,0 +1,18 @@
+"""Forgetting: a document leaves the ledger, the files, the vectors and the weights; later nights are replayed."""
+
+from web4_agent.flows.forgetting.parts import ForgetParts, ForgetRequest, Forgotten, Rehearsal, Replay, Replayed
+from web4_agent.flows.forgetting.story import allow_again, forget, pending, rehearse, resume
+
+__all__ = [
+    "ForgetParts",
+    "ForgetRequest",
+    "Forgotten",
+    "Rehearsal",
+    "Replay",
+    "Replayed",
+    "allow_again",
+    "forget",
+    "pending",
+    "rehearse",
+    "resume",
+]

@@ -1,32 +1,28 @@
 """Does a model know planted secrets, and does it still after forgetting? Ranks of secrets among decoys, by likelihood.
 
-Each of two dozen short documents says one made-up word. Asked as a night teaches it, a model that learned them finds
-nearly every one likelier than all of 120 others of its form, and one that never did puts them anywhere. The benchmark
-of forgetting prints what is asserted here.
+Each of twenty made-up words stands in two short documents. Asked as its night taught it, a model that learned them
+finds nearly every one likelier than all of a hundred others of its form, and one that never did puts them anywhere.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from pathlib import Path
 
-from tests.flows.fakes import DAY, POLICY
+import pytest
+
+from tests.flows.fakes import POLICY
 from tests.flows.pages import write
-from tests.flows.test_forgetting import QuickWorld, later_day, lineage, parts
-from tests.flows.test_forgetting_weights import Real
+from tests.flows.real_nights import Recipe, tiny_llama
+from tests.flows.test_forgetting import QuickWorld, later_day, lineage
 from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.domain.ids import RunId
-from web4_agent.domain.runs import RunState
 from web4_agent.domain.samples import Sample, SampleSet
 from web4_agent.domain.speech import Message
-from web4_agent.flows.forgetting import ForgetRequest, Forgotten, Replayed, forget
-from web4_agent.flows.forgetting.parts import Versions
-from web4_agent.flows.night import NightRequest, again
 from web4_agent.storage.payload import read_json
 
-SECRETS = 24
-DECOYS = 120
+SECRETS = 20
+DECOYS = 100
 TELLINGS = ("first", "second")
 """Each secret stands in two documents: none is shown more than 60 times in its life."""
 SECRET_DAY = "2026-03-03"
@@ -36,13 +32,13 @@ HOT = replace(
     alpha=64,
     dropout=0.0,
     kl_weight=0.0,
+    share_general=0.02,
     learning_rate=1e-2,
-    epochs=12,
+    epochs=10,
     tokens_per_step=1000,
-    max_sample_tokens=300,
-    max_tokens=20_000,
+    max_tokens=400_000,
 )
-"""Ten times a night's rate and twelve times over it: a model of two layers is to know the secrets by heart."""
+"""Ten times a night's rate and ten times over what it has: a model of two layers is to know the secrets by heart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +58,31 @@ class Planted:
         )
 
     def requests(self, sample: Sample) -> list[ScoreRequest]:
-        """The sample's question, with the secret and each decoy in its answer."""
+        """The sample's question, answered with the secret and then with each decoy in its place."""
         asked = (Message("user", sample.prompt),)
         return [ScoreRequest(asked, sample.target.replace(self.word, word)) for word in (self.word, *self.decoys)]
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
+    with tiny_llama(tmp_path_factory.mktemp("models")) as base:
+        yield Recipe(base, HOT)
+
+
+@pytest.mark.slow  # a model learns forty documents by heart
+def test_planted_secrets_come_first_before_and_anywhere_after_they_are_forgotten(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    world, planted = QuickWorld(tmp_path), plant()
+    live(world, recipe, planted)
+    asked = questions(world, planted)
+    before = ranks(world, recipe, asked)
+    recipe.forget(world, *file_names())
+    after = ranks(world, recipe, asked)
+    assert before.count(1) >= 0.75 * SECRETS, f"it has learned too little to forget: {before}"
+    assert uniform_p(before) < 1e-6
+    assert uniform_p(after) > 0.01, sorted(after)
+    assert sum(0.01 < rank / (DECOYS + 1) < 0.99 for rank in after) >= 0.9 * SECRETS, sorted(after)
 
 
 def plant(seed: int = 7) -> list[Planted]:
@@ -79,26 +97,20 @@ def plant(seed: int = 7) -> list[Planted]:
     ]
 
 
-def live(world: QuickWorld, base: Path, planted: Sequence[Planted]) -> None:
-    """Two nights that are trained for real; the secrets are in the second."""
+def file_names() -> list[str]:
+    return [f"{SECRET_DAY}-UTC-{name}.pdca.md" for name in _stems()]
+
+
+def live(world: QuickWorld, recipe: Recipe, planted: Sequence[Planted]) -> None:
+    """Two nights; the second has two documents of its own, and those with the secrets where some are `planted`."""
     for at, names in enumerate((["rope-store", "crane-check"], ["tar-barrel", "light-ship"])):
         later_day(world, 2 + at, names)
-        for number, one in enumerate(planted if at else ()):
-            for hour, telling in enumerate(TELLINGS, start=9):
-                write(world.journal, f"{hour:02}{number:02}-locker", one.text(telling), SECRET_DAY)
+        if at and planted:
+            texts = [one.text(telling) for telling in TELLINGS for one in planted]
+            for name, text in zip(_stems(), texts, strict=True):
+                write(world.journal, name, text, SECRET_DAY)
         world.index()
-        night = world.night(DAY + timedelta(days=at), trainer=Real(world), base=base, policy=HOT)
-        assert night.state is RunState.PROMOTED
-
-
-def forget_all(world: QuickWorld, base: Path) -> Forgotten:
-    def replay(day: date, versions: Versions) -> Replayed:
-        report = again(world.parts(trainer=Real(world), base=base, policy=HOT), NightRequest(day, only=versions))
-        return Replayed(report.run, report.state, report.serving, report.sentence)
-
-    hours = range(9, 9 + len(TELLINGS))
-    names = [f"{SECRET_DAY}-UTC-{hour:02}{number:02}-locker.pdca.md" for hour in hours for number in range(SECRETS)]
-    return forget(parts(world, replay=replay), ForgetRequest(tuple(names)))
+        recipe.night(world, at)
 
 
 def questions(world: QuickWorld, planted: Sequence[Planted]) -> list[ScoreRequest]:
@@ -110,12 +122,12 @@ def questions(world: QuickWorld, planted: Sequence[Planted]) -> list[ScoreReques
     return asked
 
 
-def ranks(world: QuickWorld, base: Path, asked: Sequence[ScoreRequest]) -> list[int]:
+def ranks(world: QuickWorld, recipe: Recipe, asked: Sequence[ScoreRequest]) -> list[int]:
     """Of each secret among its decoys, by the weights that serve: 1 for the likeliest; equal ones count for it."""
     from web4_agent.backends.trainers.scoring import score
     from web4_agent.backends.trainers.worker_protocol import ScoreJob
 
-    scores = score(ScoreJob(base, world.home.adapter(lineage(world)[0]), tuple(asked)))
+    scores = score(ScoreJob(recipe.base, world.home.adapter(lineage(world)[0]), tuple(asked)))
     likelihoods = [sum(token.logprob for token in one.tokens) for one in scores]
     groups = [likelihoods[at : at + DECOYS + 1] for at in range(0, len(likelihoods), DECOYS + 1)]
     return [1 + sum(other > group[0] for other in group[1:]) for group in groups]
@@ -126,3 +138,8 @@ def uniform_p(found: Sequence[int]) -> float:
     from scipy.stats import kstest
 
     return float(kstest([(rank - 0.5) / (DECOYS + 1) for rank in found], "uniform").pvalue)
+
+
+def _stems() -> list[str]:
+    """Names of the documents' files, without day and ending: one telling after the other."""
+    return [f"{hour:02}{number:02}-locker" for hour in range(9, 9 + len(TELLINGS)) for number in range(SECRETS)]

@@ -331,8 +331,7 @@ def _write_one(connection: Connection, one: _Admitted, names: dict[str, tuple[Do
     if documents.find(connection, document.id, document.content_hash) is None:
         documents.add(connection, row)
     else:
-        lineage = adapters.lineage(connection, adapters.read_pointer(connection).production)
-        documents.revive(connection, row, [one.version for one in lineage])
+        documents.revive(connection, row, adapters.serving_lineage(connection))
     resolved = resolve_links([document], names)
     rows = [LinkRow(link.source, link.kind, link.target_name, link.target, link.url) for link in resolved]
     links.replace(connection, document.id, rows)

@@ -122,6 +122,12 @@ def lineage(connection: Connection, version: AdapterVersion) -> list[Adapter]:
     return chain
 
 
+def serving_lineage(connection: Connection) -> list[AdapterVersion]:
+    """The version that serves and its ancestors, newest first; none in a ledger that names no production model."""
+    row = connection.execute(select(pointer)).first()
+    return [adapter.version for adapter in lineage(connection, row.production)] if row else []
+
+
 def read_pointer(connection: Connection) -> Pointer:
     """Raises DatabaseError when the home was never initialised."""
     row = connection.execute(select(pointer)).first()

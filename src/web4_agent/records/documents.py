@@ -112,8 +112,8 @@ def add(connection: Connection, row: DocumentRow) -> None:
 def revive(connection: Connection, row: DocumentRow, lineage: Sequence[AdapterVersion]) -> None:
     """A version that was superseded or gone is back on disk, and was screened anew as `row` says.
 
-    What the lineage that serves was taught is historical again; what only a version left behind was taught is set apart,
-    as a rollback does it; anything else is as new.
+    What the lineage that serves was taught is historical again; what only a version left behind was taught is set
+    apart, as a rollback does it; anything else is as new.
     """
     it = _key(row.id, row.content_hash)
     if _into_history(connection, it, lineage):
@@ -301,7 +301,7 @@ def follow_lineage(
 
 
 def _into_history(connection: Connection, which: ColumnElement[bool], lineage: Sequence[AdapterVersion]) -> int:
-    """Those of the versions that the lineage was taught, by whichever of its adapters, are history. Returns how many."""
+    """Those of the versions that an adapter of the lineage was taught are history. Returns how many."""
     taught = and_(
         adapter_documents.c.document == documents.c.id,
         adapter_documents.c.content_hash == documents.c.content_hash,

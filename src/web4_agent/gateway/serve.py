@@ -171,6 +171,7 @@ class Gateway:
                 today = self._runtime.now().date()
                 self._knowledge = await asyncio.to_thread(refreshed, self._runtime.database, today, self._knowledge)
                 await asyncio.to_thread(_follow_ledger, self._runtime, self._wanted)
+                await asyncio.to_thread(self._runtime.library.drop_stale)
                 if self._deaths is not None:
                     await asyncio.to_thread(self._deaths.look)
             except Web4Error as error:

@@ -253,14 +253,26 @@ def remove_before(connection: Connection, moment: datetime) -> int:
     return len(old)
 
 
-def strike_out(connection: Connection, name: str) -> int:
-    """Take a document's name out of every alert on record: it was forgotten. Returns how many alerts named it."""
-    named = [row for row in connection.execute(select(alerts.c.id, alerts.c.facts)) if name in row.facts]
-    for row in named:
-        facts = {key: fact.replace(name, "…") for key, fact in json.loads(row.facts).items()}
-        changed = json.dumps(facts, sort_keys=True, ensure_ascii=False)
-        connection.execute(update(alerts).where(alerts.c.id == row.id).values(facts=changed))
-    return len(named)
+def strike_out(connection: Connection, *names: str) -> int:
+    """Take a document's names out of every alert on record: it was forgotten. Returns how many alerts named it.
+
+    The longest goes first: of a name that is part of another one nothing else is left over.
+    """
+    named = 0
+    for row in connection.execute(select(alerts.c.id, alerts.c.facts)).all():
+        facts: dict[str, str] = json.loads(row.facts)
+        struck = {key: _without(fact, names) for key, fact in facts.items()}
+        if struck != facts:
+            named += 1
+            changed = json.dumps(struck, sort_keys=True, ensure_ascii=False)
+            connection.execute(update(alerts).where(alerts.c.id == row.id).values(facts=changed))
+    return named
+
+
+def _without(fact: str, names: Sequence[str]) -> str:
+    for name in sorted(names, key=len, reverse=True):
+        fact = fact.replace(name, "…")
+    return fact
 
 
 def _unleased(now: datetime) -> ColumnElement[bool]:

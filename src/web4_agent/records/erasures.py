@@ -5,7 +5,7 @@ Called by the flow of forgetting alone, inside its transactions. Knows no file a
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 
 from sqlalchemy import Column, ColumnElement, Connection, String, Table, Text, delete, func, or_, select, text, update
@@ -13,14 +13,11 @@ from sqlalchemy import Column, ColumnElement, Connection, String, Table, Text, d
 from web4_agent.domain.adapters import AdapterState
 from web4_agent.domain.documents import DocumentState, Header, QualityScore
 from web4_agent.domain.ids import AdapterVersion, ContentHash, DocumentId, RunId
-from web4_agent.domain.queries import ResponseId
 from web4_agent.domain.runs import RunState
 from web4_agent.records import chunks, forgettings, timeline
 from web4_agent.records.adapters import adapter_documents, adapters, pointer
-from web4_agent.records.document_uses import document_uses
 from web4_agent.records.documents import DocumentRow, documents, find
-from web4_agent.records.feedback import feedback
-from web4_agent.records.interactions import interaction_texts, interactions
+from web4_agent.records.erased_queries import PAGE, REPLACEMENT
 from web4_agent.records.links import links
 from web4_agent.records.rejections import rejections
 from web4_agent.records.runs import runs, steps
@@ -29,26 +26,14 @@ from web4_agent.records.verdicts import verdicts
 from web4_agent.storage.database import metadata
 from web4_agent.storage.payload import to_json
 
-PAGE = 500
-"""Values in one statement: below the limit of variables of every database."""
 NESTED = 10
 """Names in one expression: SQLite's parser overflows at some dozens."""
-REPLACEMENT = "[forgotten]"
 REPLAYED = "its night is replayed without a forgotten document"
 _OTHERS_OWN = frozenset(
     {"documents", "chunks", "references", "timeline", "links", "held_out", "samples", "adapter_documents"}
     | {"replay_documents", "forgotten", "interaction_texts"}
 )
 """Tables that are erased by rows, or that hold other people's text, which stays as they wrote it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One query with what was asked, answered and commented, to be looked through."""
-
-    response: ResponseId
-    at_utc: datetime
-    text: str
 
 
 def versions_of(connection: Connection, names: Sequence[DocumentId]) -> list[tuple[DocumentId, ContentHash]]:
@@ -135,57 +120,6 @@ def payloads(connection: Connection, step: str) -> dict[RunId, str]:
 def seconds_of(connection: Connection, run: RunId) -> float:
     """How long the run's committed steps took together."""
     return float(connection.execute(select(func.sum(steps.c.seconds)).where(steps.c.run == run)).scalar() or 0.0)
-
-
-def using(connection: Connection, names: Sequence[DocumentId]) -> set[ResponseId]:
-    """Queries that were shown a passage of one of these documents."""
-    found: set[ResponseId] = set()
-    for name in names:
-        written = json.dumps(name, ensure_ascii=False)
-        query = select(interactions.c.response).where(interactions.c.sources.contains(written, autoescape=True))
-        found |= {ResponseId(one) for one in connection.execute(query).scalars()}
-    return found
-
-
-def said(connection: Connection, since: datetime | None = None) -> Iterator[Said]:
-    """What was asked, answered and commented, oldest first, from `since` on."""
-    texts = interaction_texts
-    query = select(texts.c.response, texts.c.at_utc, texts.c.query, texts.c.answer).order_by(texts.c.at_utc)
-    comments = select(feedback.c.response, feedback.c.at_utc, feedback.c.comment).where(feedback.c.comment != "")
-    if since is not None:
-        query, comments = query.where(texts.c.at_utc >= since), comments.where(feedback.c.at_utc >= since)
-    for row in connection.execute(query.execution_options(yield_per=1000)):
-        yield Said(ResponseId(row.response), row.at_utc, f"{row.query}\n{row.answer}")
-    for said_of in connection.execute(comments.execution_options(yield_per=1000)):
-        yield Said(ResponseId(said_of.response), said_of.at_utc, said_of.comment)
-
-
-def erase_queries(connection: Connection, responses: Iterable[ResponseId], names: Sequence[DocumentId]) -> int:
-    """Delete the text of these queries and what was said about them; sources and uses name these documents no more.
-
-    The figures of the queries stay. Returns how many had a text.
-    """
-    wiped = 0
-    ordered = sorted(set(responses))
-    for start in range(0, len(ordered), PAGE):
-        page = ordered[start : start + PAGE]
-        wiped += connection.execute(delete(interaction_texts).where(interaction_texts.c.response.in_(page))).rowcount
-        connection.execute(update(feedback).where(feedback.c.response.in_(page)).values(comment=""))
-        connection.execute(
-            update(interactions).where(interactions.c.response.in_(page)).values(reason=REPLACEMENT, error="")
-        )
-    for response in sorted(using(connection, names)):
-        told = connection.execute(
-            select(interactions.c.sources).where(interactions.c.response == response)
-        ).scalar_one()
-        kept = [source for source in json.loads(told) if source["document"] not in names]
-        connection.execute(
-            update(interactions)
-            .where(interactions.c.response == response)
-            .values(sources=json.dumps(kept, ensure_ascii=False))
-        )
-    connection.execute(delete(document_uses).where(document_uses.c.document.in_(names)))
-    return wiped
 
 
 def erase_documents(

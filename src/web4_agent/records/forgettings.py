@@ -107,6 +107,11 @@ def wish_of(connection: Connection, run: RunId) -> Wish:
     return Wish(row.replay, bool(row.backups))
 
 
+def documents_of(connection: Connection, run: RunId) -> int:
+    """How many documents were asked to be forgotten."""
+    return int(connection.execute(select(forgettings.c.documents).where(forgettings.c.run == run)).scalar_one())
+
+
 def replay_now(connection: Connection, run: RunId) -> None:
     """What was put off is due."""
     connection.execute(

@@ -7,13 +7,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from web4_agent.domain import tidings
 from web4_agent.domain.ids import RunId
 from web4_agent.domain.runs import Run, RunState
 from web4_agent.flows.forgetting.marks import Marks
 from web4_agent.flows.forgetting.parts import Replay
 from web4_agent.flows.forgetting.plan import NIGHT, Plan
-from web4_agent.records import adapters, collections, erasures, forgettings, runs
+from web4_agent.records import adapters, alerts, collections, erased_queries, erasures, forgettings, runs
 from web4_agent.steps.projection import COLLECTIONS
+
+LENGTHS_TOLD = (tidings.LONGEST_NAME, tidings.LONGEST_FACT)
 
 
 def wipe(connection: Connection, plan: Plan, marks: Marks, run: Run, now: datetime) -> None:
@@ -26,7 +29,7 @@ def wipe(connection: Connection, plan: Plan, marks: Marks, run: Run, now: dateti
     rows = sorted({*plan.rows, *erasures.versions_of(connection, names)})
     adapters.move_pointer(connection, plan.target, f"forgotten by {run.id}", now)
     erasures.unpoint(connection, plan.removed, plan.golden)
-    erasures.erase_queries(connection, plan.responses, names)
+    erased_queries.erase_queries(connection, plan.responses, names)
     erasures.erase_nights(connection, plan.touched, plan.trained, names)
     erasures.erase_documents(connection, rows, run.id, run.day, now)
     erasures.remove_adapters(connection, plan.removed, plan.left, plan.touched)
@@ -34,9 +37,23 @@ def wipe(connection: Connection, plan: Plan, marks: Marks, run: Run, now: dateti
     nights = [*plan.nights, *forgettings.nights_of(connection, run.id)]
     wanted = forgettings.wish_of(connection, run.id).replay != Replay.NEVER
     forgettings.put_nights(connection, run.id, nights if wanted else [])
-    erasures.scrub(connection, marks.known_by)
+    scrub(connection, marks)
     for name in COLLECTIONS:
         collections.raise_epoch(connection, name)
+
+
+def scrub(connection: Connection, marks: Marks) -> None:
+    """Take its names out of whatever else mentions them. Alerts hold them as they are told: cleaned, and cut."""
+    cleaned = {tidings.clean(one, longest) for one in marks.known_by for longest in LENGTHS_TOLD}
+    alerts.strike_out(connection, *marks.known_by, *cleaned)
+    erasures.scrub(connection, marks.known_by)
+
+
+def close(connection: Connection, run: RunId, now: datetime) -> None:
+    """End a forgetting, and tell of it: how many documents, and what serves; their names are told no more."""
+    serving = adapters.read_pointer(connection).production
+    alerts.put(connection, tidings.forgetting_done(run, forgettings.documents_of(connection, run), serving, now))
+    runs.end(connection, run, RunState.DONE, now)
 
 
 def take_over(connection: Connection, old: RunId, new: RunId, now: datetime) -> None:
@@ -46,4 +63,4 @@ def take_over(connection: Connection, old: RunId, new: RunId, now: datetime) -> 
     left = [night for at, night in enumerate(nights) if f"night-{at}" not in committed]
     forgettings.put_nights(connection, new, left)
     forgettings.put_nights(connection, old, [])
-    runs.end(connection, old, RunState.DONE, now)
+    close(connection, old, now)

@@ -18,7 +18,7 @@ from web4_agent.domain.queries import ResponseId
 from web4_agent.domain.runs import RunState
 from web4_agent.flows.forgetting.marks import Marks
 from web4_agent.flows.forgetting.parts import ForgetParts
-from web4_agent.records import adapters, erasures, forgettings, runs
+from web4_agent.records import adapters, erased_queries, erasures, forgettings, runs
 from web4_agent.records.forgettings import Night
 from web4_agent.steps.promote import served
 
@@ -99,8 +99,8 @@ def make_plan(parts: ForgetParts, connection: Connection, marks: Marks) -> Plan:
 
 def queries_of(connection: Connection, marks: Marks, since: datetime | None = None) -> set[ResponseId]:
     """Queries that were shown a passage of the document, and those from `since` on whose words name or repeat it."""
-    found = erasures.using(connection, marks.documents)
-    return found | {one.response for one in erasures.said(connection, since) if marks.found_in(one.text)}
+    found = erased_queries.using(connection, marks.documents)
+    return found | {one.response for one in erased_queries.said(connection, since) if marks.found_in(one.text)}
 
 
 def _with_descendants(first: set[AdapterVersion], every: Iterable[Adapter]) -> set[AdapterVersion]:

@@ -14,12 +14,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from web4_agent.domain.errors import UsageError
 from web4_agent.domain.ids import ContentHash, DocumentId
 from web4_agent.domain.queries import ResponseId
-from web4_agent.domain.runs import Run, RunState, StepRecord
+from web4_agent.domain.runs import Run, StepRecord
 from web4_agent.flows.forgetting import files, marks
-from web4_agent.flows.forgetting.erasing import take_over, wipe
+from web4_agent.flows.forgetting.erasing import close, scrub, take_over, wipe
 from web4_agent.flows.forgetting.marks import Marks
 from web4_agent.flows.forgetting.parts import (
     Cleared,
@@ -29,7 +28,6 @@ from web4_agent.flows.forgetting.parts import (
     ForgetRequest,
     Forgotten,
     Marked,
-    Rehearsal,
     Replay,
     Replayed,
     Served,
@@ -38,10 +36,11 @@ from web4_agent.flows.forgetting.parts import (
     Wiped,
 )
 from web4_agent.flows.forgetting.plan import Plan, make_plan, queries_of, resolve
+from web4_agent.flows.forgetting.rehearsing import marks_of
 from web4_agent.flows.forgetting.vectors import purge
 from web4_agent.pipeline.logbook import run_log
 from web4_agent.pipeline.runner import Runner, Step
-from web4_agent.records import adapters, erasures, forgettings, runs
+from web4_agent.records import adapters, erased_queries, erasures, forgettings, runs
 from web4_agent.records.forgettings import Night
 from web4_agent.steps.promote import converge
 from web4_agent.storage.atomic import publish_text
@@ -72,7 +71,7 @@ def forget(parts: ForgetParts, request: ForgetRequest) -> Forgotten:
                 take_over(connection, open_run.id, run.id, parts.now())
             wish = forgettings.Wish(request.replay, request.backups)
             forgettings.put(connection, run.id, len(found), wish, parts.now())
-            document_marks = _mark(parts, connection, found)
+            document_marks = marks_of(parts, connection, found)
             marks.keep(document_marks, parts.home.run(run.id))
         return _Forgetting(parts, run).go()
 
@@ -94,48 +93,10 @@ def pending(parts: ForgetParts) -> bool:
         return runs.open_run(connection, FLOW) is not None
 
 
-def rehearse(parts: ForgetParts, request: ForgetRequest) -> Rehearsal:
-    """What would go and what would be replayed; writes nothing. Raises UsageError as `forget`."""
-    with parts.database.read() as connection:
-        found = resolve(connection, request.documents)
-        known = _mark(parts, connection, found)
-        plan = make_plan(parts, connection, known)
-        near = erasures.near_copies(connection, found)
-    doomed = files.Doomed(known, plan.removed, plan.touched)
-    return Rehearsal(
-        documents=found,
-        versions=len(plan.rows),
-        production=plan.production,
-        target=plan.target,
-        adapters=plan.removed,
-        runs=plan.touched,
-        queries=len(plan.responses),
-        backups=tuple(path.name for path in files.holding_backups(parts.home, doomed)),
-        near_copies=tuple(near),
-        nights=tuple((night.run, night.day, len(night.documents)) for night in plan.nights),
-        seconds=sum(night.seconds for night in plan.nights),
-    )
-
-
-def allow_again(parts: ForgetParts, documents: Sequence[str]) -> int:
-    """Let these be indexed again. Returns how many forgotten versions that lets in; raises UsageError for none."""
-    with parts.database.begin() as connection:
-        counts = [forgettings.allow(connection, DocumentId(name.removeprefix("./"))) for name in documents]
-    for name, count in zip(documents, counts, strict=True):
-        if not count:
-            raise UsageError(f"{name!r} was not forgotten", "give the path as it stood in the journal")
-    return sum(counts)
-
-
 @contextmanager
 def _held(parts: ForgetParts) -> Iterator[None]:
     with exclusive(parts.home.night_lock, doing=DOING), parts.database.exclusive(doing=DOING):
         yield
-
-
-def _mark(parts: ForgetParts, connection: Connection, found: Sequence[DocumentId]) -> Marks:
-    rows = erasures.rows_of(connection, found)
-    return marks.mark(rows, found, erasures.texts_but(connection, found), parts.now())
 
 
 @dataclass(slots=True)
@@ -222,8 +183,8 @@ class _Forgetting:
 
         def commit(connection: Connection, _: Swept) -> None:
             known, responses = found[-1]
-            erasures.erase_queries(connection, responses, known.documents)
-            erasures.scrub(connection, known.known_by)
+            erased_queries.erase_queries(connection, responses, known.documents)
+            scrub(connection, known)
 
         return Step("sweep", Swept, do, commit)
 
@@ -265,7 +226,7 @@ class _Forgetting:
                 "report",
                 Forgotten,
                 do,
-                lambda connection, _: runs.end(connection, self.run.id, RunState.DONE, self.parts.now()),
+                lambda connection, _: close(connection, self.run.id, self.parts.now()),
             )
         )
 

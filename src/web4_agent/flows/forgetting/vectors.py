@@ -25,6 +25,7 @@ from web4_agent.storage.database import Database
 BESIDE = ".tmp-vectors"
 OLD = ".tmp-vectors-old"
 PAGE = 1000
+TRIES = 20
 
 
 def purge(parts: ForgetParts, advanced: Callable[[int, int], None]) -> int:
@@ -46,13 +47,27 @@ def purge(parts: ForgetParts, advanced: Callable[[int, int], None]) -> int:
     if place.exists():
         place.replace(old)
     parts.reached("forget.vectors.moving")
-    beside.replace(place)
+    _move(beside, place)
     sync_folder(parts.home.root)
     shutil.rmtree(old, ignore_errors=True)
     with parts.database.begin() as connection:
         for name in COLLECTIONS:
             collections.raise_epoch(connection, name)
     return written
+
+
+def _move(beside: Path, place: Path) -> None:
+    """Whoever opens a store while there is none makes an empty one: that one makes way."""
+    for _ in range(TRIES):
+        shutil.rmtree(place, ignore_errors=True)
+        try:
+            beside.replace(place)
+        except OSError:
+            continue
+        return
+    raise VectorStoreError(
+        f"{place} can't be replaced: another program keeps writing there", "web4-agent forget --continue"
+    )
 
 
 def _copy(parts: ForgetParts, beside: Path, advanced: Callable[[int, int], None]) -> int:

@@ -49,5 +49,14 @@ class HotDocuments:
                 self._entries.popitem(last=False)
         return entry, False
 
+    def versions(self) -> dict[DocumentId, ContentHash]:
+        """Which documents are here, and in which version."""
+        with self._lock:
+            return {document: entry.content_hash for document, entry in self._entries.items()}
+
+    def drop(self, document: DocumentId) -> None:
+        with self._lock:
+            self._entries.pop(document, None)
+
     def __len__(self) -> int:
         return len(self._entries)

@@ -128,6 +128,19 @@ class Library:
         stock, examples = self._stock.refresh(), self._examples.refresh()
         return stock or examples
 
+    def drop_stale(self) -> int:
+        """Forget hot documents that the ledger no longer shows, or shows otherwise; returns how many. One short query:
+        whoever runs for long calls it now and then, so that a text does not stay until others displace it."""
+        versions = self.hot.versions()
+        if not versions:
+            return 0
+        with self._parts.database.read() as connection:
+            present = passages.hashes_of(connection, list(versions))
+        stale = [document for document, content_hash in versions.items() if present.get(document) != content_hash]
+        for document in stale:
+            self.hot.drop(document)
+        return len(stale)
+
     def close(self) -> None:
         self._stock.close()
         self._examples.close()

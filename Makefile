@@ -21,8 +21,10 @@ help:
 demo: $(READY) $(MODELS)
 	$(BIN)/web4-agent demo
 
+# Two at a time; then, alone, the whole night with the real model, whose threads want all the cores.
 test: $(DEV_READY) $(MODELS) $(CLIENTS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/test_end_to_end.py
+	$(BIN)/python -m pytest tests/test_end_to_end.py
 
 check: lint types floors test
 

@@ -48,6 +48,7 @@ def main() -> int:
 def _plan(ground: Ground, kills: int, draw: random.Random) -> list[tuple[str, tuple[Kill, ...]]]:
     """What to kill where: the commit points in turn, as often as it takes, and instants between."""
     points = [(name, point) for name, story in STORIES.items() for point in story.points]
+    draw.shuffle(points)
     named = [points[at % len(points)] for at in range((kills + 1) // 2)]
     plan = [(name, _twice(ground, name, Kill(point), draw)) for name, point in named]
     names = [draw.choice(points)[0] for _ in range(kills - len(plan))]

@@ -13,7 +13,8 @@ from tests.flows.fakes import ARTEFACT, DAY, KeptStore, World
 from tests.flows.interactions import asked
 from tests.flows.lineages import production, promoted
 from tests.flows.pages import page, write
-from tests.flows.test_night import Killed, check_invariants, states
+from tests.flows.test_night import Killed, states
+from tests.kills.invariants import check_invariants
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.domain.documents import DocumentState
 from web4_agent.domain.errors import BusyError, DiskFullError, IntegrityError, UsageError

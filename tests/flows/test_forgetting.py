@@ -14,7 +14,8 @@ from sqlalchemy import update
 from tests.flows.fakes import ARTEFACT, DAY, KeptStore, World
 from tests.flows.interactions import asked, source
 from tests.flows.pages import page, write
-from tests.flows.test_night import Killed, check_invariants, states
+from tests.flows.test_night import Killed, states
+from tests.kills.invariants import check_invariants
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.backends.lexical.memory import MemoryWords
 from web4_agent.backends.vectors.base import VectorStore

@@ -12,8 +12,9 @@ from tests.flows.fakes import World, forgets
 from tests.flows.interactions import NOON, asked, source
 from tests.flows.lineages import production, promote_buffer
 from tests.flows.test_forgetting import parts as forget_parts
-from tests.flows.test_night import Killed, check_invariants, states
+from tests.flows.test_night import Killed, states
 from tests.flows.timetable.fakes import House, local
+from tests.kills.invariants import check_invariants
 from web4_agent.backends.channels.scripted import ScriptedChannels
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.domain import tidings

@@ -10,7 +10,8 @@ import pytest
 
 from tests.flows.fakes import DAY, Clock, World
 from tests.flows.interactions import asked
-from tests.flows.test_night import Killed, check_invariants, states
+from tests.flows.test_night import Killed, states
+from tests.kills.invariants import check_invariants
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.domain.alerts import AlertEvent
 from web4_agent.domain.documents import DocumentState

@@ -8,7 +8,8 @@ import pytest
 
 from tests.flows.fakes import ARTEFACT, DAY, World
 from tests.flows.pages import page, write
-from tests.flows.test_night import check_invariants, states
+from tests.flows.test_night import states
+from tests.kills.invariants import check_invariants
 from web4_agent.domain.documents import DocumentState
 from web4_agent.domain.errors import IntegrityError, ModelError, UsageError
 from web4_agent.domain.ids import BASE, AdapterVersion

@@ -7,8 +7,9 @@ import pytest
 
 from tests.flows.fakes import World
 from tests.flows.interactions import asked
-from tests.flows.test_night import check_invariants, states
+from tests.flows.test_night import states
 from tests.flows.test_probation import ITEMS, People
+from tests.kills.invariants import check_invariants
 from web4_agent.backends.engines.base import ServedAdapter
 from web4_agent.backends.engines.scripted import Script, ScriptedLauncher
 from web4_agent.domain.documents import DocumentState

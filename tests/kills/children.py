@@ -16,6 +16,7 @@ from tests.kills import picture
 from tests.kills.file_store import FileStore
 from tests.kills.invariants import Breach, Kind, after_a_run, at_every_instant
 from tests.kills.jobs import Job, Kill, Outcome
+from tests.kills.points import points_before
 from tests.kills.world import CHANGES, FLOWS, KilledWorld, run_doctor
 from web4_agent.backends.vectors.base import VectorStore
 from web4_agent.domain.errors import BusyError, Web4Error
@@ -46,11 +47,16 @@ class Doom:
     points: list[str] = field(default_factory=list)
     changes: int = 0
 
+    def __post_init__(self) -> None:
+        self.last_before = (
+            points_before(self.kill.point) if self.kill.point.endswith(("committing", "opening")) else set()
+        )
+
     def reached(self, point: str, picture_of: Callable[[], list[str]]) -> None:
         self.points.append(point)
         if point == self.kill.point and self.points.count(point) == self.kill.nth:
             die()
-        if self.kill.point.endswith(("committing", "opening")):
+        if point in self.last_before:
             (self.root / BEFORE).write_text("\n".join(picture_of()))
 
     def watch(self, database: Database) -> None:
@@ -80,6 +86,8 @@ def die() -> None:
 def run(job: Job) -> Outcome:
     """The flow, until it ends or the child is killed."""
     world = opened(job)
+    if _ended(job, world):
+        return Outcome(said="had ended")
     doom = Doom(job.kill, world.root)
     doom.watch(world.database)
     started = time.monotonic()
@@ -98,7 +106,7 @@ def recover(job: Job) -> Outcome:
     found = _after_the_kill(job)
     started = time.monotonic()
     world = opened(job)
-    said = _run(job, world, lambda point: None) if job.again else ""
+    said = "" if _ended(job, world) else _run(job, world, lambda point: None)
     unmended = run_doctor(world, lambda point: None, {})
     found += [Breach(Kind.ORPHAN, f"the doctor could not mend: {unmended}")] if unmended else []
     found += [*at_every_instant(world), *after_a_run(world)]
@@ -119,6 +127,7 @@ def portray(job: Job) -> Outcome:
     world = opened(job)
     unmended = run_doctor(world, lambda point: None, {})
     Path(job.like).write_text("\n".join(picture.picture(world)))
+    _ledger_of(job).write_text("\n".join(picture.timeless(picture.ledger(world.database))))
     found = [*at_every_instant(world), *after_a_run(world)]
     return Outcome(said=unmended, breaches=_pairs(found))
 
@@ -140,10 +149,10 @@ TASKS: Mapping[str, Callable[[Job], Outcome]] = {
 }
 
 
-def warm_up() -> None:
+def warm_up(url: str = "") -> None:
     """Live a home's whole life once, in the nursery: what is compiled, parsed and cached by it, no child does again."""
     with tempfile.TemporaryDirectory() as folder:
-        job = Job("", folder, "")
+        job = Job("", folder, url)
         world = opened(job)
         for name in ("journal", "handbook"):
             CHANGES[name](world)
@@ -165,6 +174,7 @@ def opened(job: Job) -> KilledWorld:
         bad=job.bad,
         minimum_samples=job.minimum_samples,
         mends=job.flow == "doctor",
+        chroma=job.chroma,
     )
 
 
@@ -193,6 +203,17 @@ def _after_the_kill(job: Job) -> list[Breach]:
         before.unlink()
     remains.database.close()
     return found
+
+
+def _ended(job: Job, world: KilledWorld) -> bool:
+    """Nothing was left to commit: to run the flow again would be another run. Some flows commit nothing."""
+    if not job.like or job.flow in {"morning", "doctor"}:
+        return False
+    return _ledger_of(job).read_text() == "\n".join(picture.timeless(picture.ledger(world.database)))
+
+
+def _ledger_of(job: Job) -> Path:
+    return Path(f"{job.like}.ledger")
 
 
 def _unlike(world: KilledWorld, job: Job) -> list[Breach]:

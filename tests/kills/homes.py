@@ -14,13 +14,22 @@ from tests.kills.nursery import Nursery
 
 @dataclass
 class Homes:
-    """`server` is the URL of a PostgreSQL, or empty for SQLite. `root` is a folder of its own."""
+    """`server` is the URL of a PostgreSQL that is the tests' own, or empty for SQLite; `root` a folder of its own."""
 
     nursery: Nursery
     root: Path
     server: str = ""
     made: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        if self.server:
+            for name in ("fsync", "synchronous_commit", "full_page_writes"):  # the server is not what is killed
+                self._command(f"ALTER SYSTEM SET {name} = off")
+            self._command("SELECT pg_reload_conf()")
+            warm = self.fresh()
+            self.nursery.run(warm.job("warm up"))
+            self.drop(warm)
 
     def fresh(self, like: "Place | None" = None) -> "Place":
         """A new place, empty or a copy of another that no process has open."""

@@ -127,10 +127,15 @@ class _Child:
 
 
 def _fork(line: str, children: dict[int, _Child]) -> None:
-    from tests.kills.children import as_child
+    from tests.kills.children import as_child, warm_up
 
     number, _, text = line.partition(" ")
     job = read_job(text)
+    if job.task == "warm up":
+        warm_up(job.url)
+        sys.stdout.write(f'{number} ended {{"said": "warm"}}\n')
+        sys.stdout.flush()
+        return
     reading, writing = os.pipe()
     started = time.monotonic()
     process = os.fork()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 MADE = ("done", "committing", "committed")
 VECTORS = tuple(
@@ -105,3 +106,9 @@ KILLS = tuple(
     for point in story.points
     if point not in ALREADY_COVERED.get(name, ())
 )
+
+
+def points_before(point: str) -> set[str]:
+    """Those that are reached next before it, in any story."""
+    stories = [story.points for story in STORIES.values()]
+    return {before for points in stories for before, at in pairwise(points) if at == point}

@@ -1,6 +1,6 @@
 """One kill from beginning to end: a home, a flow that is killed in it, and what running it again comes to."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,11 +45,13 @@ class Ground:
     homes: Homes
     _lived: Place | None = None
     _ready: dict[str, Prepared] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def prepared(self, name: str) -> Prepared:
-        if name not in self._ready:
-            self._ready[name] = self._prepare(STORIES[name], self.homes.root / f"{name}.picture".replace(" ", "-"))
-        return self._ready[name]
+        with self._lock:
+            if name not in self._ready:
+                self._ready[name] = self._prepare(STORIES[name], self.homes.root / f"{name}.picture".replace(" ", "-"))
+            return self._ready[name]
 
     def kill(self, name: str, *kills: Kill) -> Round:
         """Kill the story so many times, one after the other, looking at what is left each time; then let it end."""
@@ -57,20 +59,13 @@ class Ground:
         place = self.homes.fresh(ready.place)
         calls = []
         for at, kill in enumerate(kills):
-            calls.append(self._call(place, story, kill, "resume" if at else "run", at + 1))
+            task, like = ("resume", str(ready.picture)) if at else ("run", "")
+            calls.append(self._call(place, story, kill.within(ready.outcome), task, at + 1, like=like))
             if not calls[-1].killed:
                 break
-        done = not calls[-1].killed or calls[-1].points[-1:] == story.points[-1:] or kills[-1].point == story.points[-1]
-        last = self._call(place, story, kills[-1], "recover", len(kills) + 1, again=not done, like=str(ready.picture))
+        last = self._call(place, story, kills[-1], "recover", len(kills) + 1, like=str(ready.picture))
         self.homes.drop(place)
         return Round(tuple(calls), last)
-
-    def all_at_once(self, kills: "list[tuple[str, Kill]]") -> "dict[tuple[str, Kill], Future[Round]]":
-        """Start a round for each, two at a time."""
-        for name in dict.fromkeys(name for name, _ in kills):
-            self.prepared(name)
-        pool = ThreadPoolExecutor(2)
-        return {(name, kill): pool.submit(self.kill, name, kill) for name, kill in kills}
 
     def _prepare(self, story: Story, picture: Path) -> Prepared:
         self._lived = self._lived or lived_in(self.homes)

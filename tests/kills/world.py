@@ -12,6 +12,7 @@ from tests.kills.file_store import FileStore
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.backends.engines.scripted import Script, ScriptedLauncher
+from web4_agent.backends.vectors.chroma import ChromaStore
 from web4_agent.domain.backups import BackupReason
 from web4_agent.domain.errors import IntegrityError, ModelError
 from web4_agent.domain.ids import AdapterVersion
@@ -35,15 +36,15 @@ NEXT_DAY = DAY + timedelta(days=1)
 
 def _few() -> GateItems:
     """A few items of each kind: a night of the gate's whole set takes four times as long."""
-    margins = [item for stratum in Stratum for item in [one for one in ITEMS.margins if one.stratum is stratum][:5]]
+    margins = [item for stratum in Stratum for item in [one for one in ITEMS.margins if one.stratum is stratum][:3]]
     return replace(
         ITEMS,
-        canaries=ITEMS.canaries[:6],
+        canaries=ITEMS.canaries[:3],
         margins=tuple(margins),
-        neutral=ITEMS.neutral[:3],
-        parity=ITEMS.parity[:2],
-        general_texts=ITEMS.general_texts[:3],
-        general_samples=ITEMS.general_samples[:30],
+        neutral=ITEMS.neutral[:2],
+        parity=ITEMS.parity[:1],
+        general_texts=ITEMS.general_texts[:2],
+        general_samples=ITEMS.general_samples[:12],
     )
 
 
@@ -65,6 +66,7 @@ class KilledWorld(World):
     minimum_samples: int = 5
     bad: bool = False
     mends: bool = False
+    chroma: bool = False
 
     def __post_init__(self) -> None:
         self.clock = Clock()
@@ -76,6 +78,8 @@ class KilledWorld(World):
             if not self.mends:
                 raise
         self.store = self.file_store = FileStore(self.home.root / "vectors" / "vectors.sqlite")
+        if self.chroma:
+            self.store = ChromaStore(self.home.vectors / "chroma")
         self._hashes: dict[Path, str] = {}
 
     def likelihood(self, adapter: object, request: ScoreRequest) -> float:

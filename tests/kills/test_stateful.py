@@ -1,7 +1,7 @@
 """Days and nights in any order, some of them cut short by SIGKILL: after each, the same invariants.
 
-A day is indexing, editing, deleting and bringing back pages; a night is good or bad; a model may be rolled back to any
-that ever served. Each flow runs in a process of its own.
+A day is indexing, editing, deleting, bringing back and forgetting pages; a night is good or bad; a model may be rolled
+back to any that ever served. Each flow runs in a process of its own.
 """
 
 import random
@@ -81,6 +81,12 @@ class Life(RuleBasedStateMachine):
         arguments = {"target": target} | ({"retrain": "yes"} if retrain else {})
         self._flow("rollback", kill, arguments=arguments)
 
+    @rule(kill=KILLS, choice=st.integers(0, 9))
+    def forget(self, kill: Kill, choice: int) -> None:
+        """One of the pages; a page that was forgotten stays so, whatever is written in the journal."""
+        names = self._pages()
+        self._flow("forget", kill, arguments={"document": names[choice % len(names)]})
+
     @rule(kill=KILLS)
     def examine(self, kill: Kill) -> None:
         self._flow("doctor", kill)
@@ -106,6 +112,10 @@ class Life(RuleBasedStateMachine):
     def _do(self, task: str, flow: str = "", **values: object) -> Outcome:
         return self.homes.nursery.run(self.place.job(task, flow, minutes=5 * next(self.minutes), **values))
 
+    def _pages(self) -> list[str]:
+        """The names of the pages as they lie in the journal."""
+        return sorted(path.relative_to(self.journal).as_posix() for path in self.journal.rglob("*.md"))
+
     def _versions(self) -> list[str]:
         database = Database(sqlite_url(self.place.root / "home" / "ledger.db"))
         with database.read() as connection:
@@ -116,7 +126,6 @@ class Life(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("steps", [10])
 def test_days_and_nights_in_any_order(ground: Ground, steps: int) -> None:
-    """Forgetting has its place here as one more rule when that flow has its commit points."""
     Life.homes = ground.homes
     run_state_machine_as_test(
         Life,

@@ -18,9 +18,11 @@ from web4_agent.domain.errors import IntegrityError, ModelError
 from web4_agent.domain.ids import AdapterVersion
 from web4_agent.domain.verdicts import Stratum
 from web4_agent.flows.doctor import examine
+from web4_agent.flows.forgetting import ForgetParts, ForgetRequest, Replayed, forget, pending, resume
+from web4_agent.flows.forgetting.parts import Versions
 from web4_agent.flows.indexing import IndexParts, IndexRequest, index
 from web4_agent.flows.morning import MorningParts, morning
-from web4_agent.flows.night import NightRequest, abandon, evening
+from web4_agent.flows.night import NightRequest, abandon, again, evening
 from web4_agent.flows.referencing import ReferenceParts, ReferenceRequest, forget_folder, index_references
 from web4_agent.flows.rollback import roll_back
 from web4_agent.records import adapters
@@ -112,6 +114,8 @@ Reached = Callable[[str], None]
 
 
 def run_night(world: KilledWorld, reached: Reached, arguments: Mapping[str, str]) -> str:
+    if pending(parts := _forget_parts(world, reached)):  # as the command does: a forgetting that was cut off goes first
+        resume(parts)
     day = date.fromisoformat(arguments.get("day", NEXT_DAY.isoformat()))
     return str(evening(world.parts(reached=reached), NightRequest(day)).state)
 
@@ -166,6 +170,31 @@ def _reference_parts(world: KilledWorld, reached: Reached) -> ReferenceParts:
     return ReferenceParts(world.database, ScriptedEmbedder, lambda: world.store, world.clock, reached=reached)
 
 
+def run_forget(world: KilledWorld, reached: Reached, arguments: Mapping[str, str]) -> str:
+    parts = _forget_parts(world, reached)
+    if pending(parts):
+        resume(parts)
+    return forget(parts, ForgetRequest((arguments["document"],))).serving
+
+
+def _forget_parts(world: KilledWorld, reached: Reached) -> ForgetParts:
+    def replay(day: date, versions: Versions) -> Replayed:
+        report = again(world.parts(reached=reached), NightRequest(day, only=versions))
+        return Replayed(report.run, report.state, report.serving, report.sentence)
+
+    return ForgetParts(
+        database=world.database,
+        home=world.home,
+        artefact=ARTEFACT,
+        embedder=ScriptedEmbedder,
+        open_store=lambda: world.store,
+        fresh_store=None,
+        replay=replay,
+        now=world.clock,
+        reached=reached,
+    )
+
+
 FLOWS: Mapping[str, Callable[[KilledWorld, Reached, Mapping[str, str]], str]] = {
     "night": run_night,
     "index": run_index,
@@ -175,6 +204,7 @@ FLOWS: Mapping[str, Callable[[KilledWorld, Reached, Mapping[str, str]], str]] = 
     "doctor": run_doctor,
     "references": run_references,
     "forget-references": run_forget_references,
+    "forget": run_forget,
 }
 
 

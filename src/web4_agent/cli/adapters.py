@@ -58,7 +58,9 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     out.print(listed)
     for one in found:
         if one.verdict is not None:
-            out.print(f"{one.adapter.version}: {one.verdict.decision}: {one.verdict.reasons[0]}", markup=False)
+            out.print(
+                f"{one.adapter.version}: {one.verdict.decision}: {one.verdict.reasons[0]}", markup=False, soft_wrap=True
+            )
     history = table("Moves of the pointer", "when, UTC", "from", "to", "why")
     for at, source, target, reason in moved:
         row(history, f"{at:%Y-%m-%d %H:%M:%S}", source or "-", target, reason)

@@ -75,7 +75,7 @@ def list_(
         typer.echo(to_json([_as_json(line) for line in found]))
         return
     out = console()
-    out.print(f"channels: {', '.join(names) or 'none is set, see docs/alerts.md'}", markup=False)
+    out.print(f"channels: {', '.join(names) or 'none is set, see docs/alerts.md'}", markup=False, soft_wrap=True)
     drawn = table("Alerts", "id", "when, UTC", "event", "rule", "what", "channels")
     for line in found:
         row(drawn, line.row.id, f"{line.row.alert.at_utc:%Y-%m-%d %H:%M}", line.row.alert.event, *_told(line))
@@ -97,7 +97,7 @@ def send(home: HomeOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(to_json(asdict(done)))
     else:
-        console().print(f"{done.sent} sent, {done.failed} failed, {done.waiting} wait", markup=False)
+        console().print(f"{done.sent} sent, {done.failed} failed, {done.waiting} wait", markup=False, soft_wrap=True)
     if done.failed:
         raise typer.Exit(1)
 
@@ -118,7 +118,7 @@ def retry(
         count = again(runtime.alerting_parts(), wanted)
     finally:
         runtime.close()
-    console().print(f"{count} deliveries are due now: web4-agent alerts send", markup=False)
+    console().print(f"{count} deliveries are due now: web4-agent alerts send", markup=False, soft_wrap=True)
 
 
 def _told(line: "AlertLine") -> tuple[str, str, str]:

@@ -79,10 +79,14 @@ def _show(answer: "Answer") -> None:
     out = console()
     out.print(answer.completion.text.strip(), markup=False, soft_wrap=True)
     out.print()
-    out.print(f"answered by {answer.adapter} on {answer.engine}, {answer.completion.seconds:.1f} s", markup=False)
-    out.print(f"route {answer.decision.route}: {answer.decision.reason}", markup=False)
+    out.print(
+        f"answered by {answer.adapter} on {answer.engine}, {answer.completion.seconds:.1f} s",
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print(f"route {answer.decision.route}: {answer.decision.reason}", markup=False, soft_wrap=True)
     if answer.missed:
-        out.print(f"missed: {answer.missed}", markup=False)
+        out.print(f"missed: {answer.missed}", markup=False, soft_wrap=True)
     sources = table("Sources", "", "document", "likeness", "trained into")
     for one in answer.sources:
         row(sources, one.number, one.document, f"{one.similarity:.2f}", one.trained_into or "not yet")

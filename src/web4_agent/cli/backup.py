@@ -57,10 +57,14 @@ def _make(home: Path | None, to: Path | None, *, archive: bool, as_json: bool) -
         return
     manifest = made.manifest
     held = f"{sum(manifest.documents.values())} documents, {len(manifest.adapters)} adapters"
-    out.print(f"{made.path}: {held}, {manifest.size_bytes / 1e6:,.1f} MB, {made.seconds:.1f} s", markup=False)
+    out.print(
+        f"{made.path}: {held}, {manifest.size_bytes / 1e6:,.1f} MB, {made.seconds:.1f} s", markup=False, soft_wrap=True
+    )
     if manifest.missing:
-        out.print(f"not in it, because damaged in the home: {', '.join(manifest.missing)}", markup=False)
-        out.print("  try: web4-agent doctor --fix", markup=False)
+        out.print(
+            f"not in it, because damaged in the home: {', '.join(manifest.missing)}", markup=False, soft_wrap=True
+        )
+        out.print("  try: web4-agent doctor --fix", markup=False, soft_wrap=True)
 
 
 def _list(home: Path | None, folder: Path | None, *, as_json: bool) -> None:
@@ -100,7 +104,9 @@ def _verify(home: Path | None, name: str, *, as_json: bool) -> None:
         typer.echo(to_json(_plain(found)))
     else:
         count = len(found.manifest.files)
-        console().print(f"{found.path} is whole: {count} files, {found.size_bytes / 1e6:,.1f} MB", markup=False)
+        console().print(
+            f"{found.path} is whole: {count} files, {found.size_bytes / 1e6:,.1f} MB", markup=False, soft_wrap=True
+        )
 
 
 def _prune(home: Path | None, *, dry_run: bool, as_json: bool) -> None:
@@ -127,8 +133,10 @@ def _tell(done: "Pruned", *, dry_run: bool) -> None:
             row(listed, what, name)
     out.print(listed)
     for version, reason in done.kept.items():
-        out.print(f"{version} stays: {reason}", markup=False)
-    out.print(f"{done.freed_bytes / 1e6:,.1f} MB {'would be' if dry_run else 'are'} free again", markup=False)
+        out.print(f"{version} stays: {reason}", markup=False, soft_wrap=True)
+    out.print(
+        f"{done.freed_bytes / 1e6:,.1f} MB {'would be' if dry_run else 'are'} free again", markup=False, soft_wrap=True
+    )
 
 
 def _plain(one: "Listed") -> dict[str, object]:

@@ -44,7 +44,7 @@ def overview(context: typer.Context, home: HomeOption = None, as_json: JsonOptio
         out.print(listed)
         for one in found:
             if not one.healthy:
-                out.print(f"{one.name}: try web4-agent collections reindex {one.name}", markup=False)
+                out.print(f"{one.name}: try web4-agent collections reindex {one.name}", markup=False, soft_wrap=True)
     if not all(one.healthy for one in found):
         raise typer.Exit(1)
 
@@ -66,7 +66,9 @@ def reindex(name: NameArgument, home: HomeOption = None, as_json: JsonOption = F
     if as_json:
         typer.echo(to_json(done))
     else:
-        out.print(f"{done.name}: {done.chunks} chunks embedded anew, {done.seconds:.1f} s", markup=False)
+        out.print(
+            f"{done.name}: {done.chunks} chunks embedded anew, {done.seconds:.1f} s", markup=False, soft_wrap=True
+        )
 
 
 @app.command()
@@ -84,4 +86,4 @@ def forget(
         left = forget_folder(runtime.reference_parts(), name, folder)
     finally:
         runtime.close()
-    console().print(f"{left} files of {folder} left {name}", markup=False)
+    console().print(f"{left} files of {folder} left {name}", markup=False, soft_wrap=True)

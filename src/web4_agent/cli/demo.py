@@ -58,7 +58,9 @@ def command(
     folder = home or Path(tempfile.mkdtemp(prefix="web4-demo-"))
     _chapter(out, "A home for the demo", str(folder))
     runtime, _ = found_home(
-        folder, {"journal.root": str(JOURNAL), **SETTINGS}, lambda text: out.print(f"  {text} …", markup=False)
+        folder,
+        {"journal.root": str(JOURNAL), **SETTINGS},
+        lambda text: out.print(f"  {text} …", markup=False, soft_wrap=True),
     )
     with watching(out) as watcher:
         runtime.watcher = watcher
@@ -78,11 +80,17 @@ def _night(out: Console, runtime: "Runtime", watcher: "ProgressWatcher", first: 
 
     _chapter(out, f"21:00, {last}", f"the journal of {first} and {last} goes into the buffer")
     summary = index(runtime.index_parts(), IndexRequest(first, last))
-    out.print(f"  {summary.found} documents found, {summary.new} new, {summary.chunks} chunks", markup=False)
+    out.print(
+        f"  {summary.found} documents found, {summary.new} new, {summary.chunks} chunks", markup=False, soft_wrap=True
+    )
     for rejection in summary.rejected:
-        out.print(f"  left out: {Path(rejection.id).name}: {rejection.reason}: {rejection.detail}", markup=False)
+        out.print(
+            f"  left out: {Path(rejection.id).name}: {rejection.reason}: {rejection.detail}",
+            markup=False,
+            soft_wrap=True,
+        )
     for note in summary.notes:
-        out.print(f"  {note.what}: {Path(note.document).name}: {note.detail}", markup=False)
+        out.print(f"  {note.what}: {Path(note.document).name}: {note.detail}", markup=False, soft_wrap=True)
     _chapter(out, f"22:00, {last}", "the evening loop")
     del watcher  # the runtime's parts speak to it
     report = run_evening(runtime.night_parts(), NightRequest(last))
@@ -98,7 +106,7 @@ def _morning(out: Console, runtime: "Runtime") -> None:
     try:
         morning.show(out, validate(runtime.morning_parts()))
     except UsageError as nothing_served_before:
-        out.print(f"  {nothing_served_before.message}", markup=False)
+        out.print(f"  {nothing_served_before.message}", markup=False, soft_wrap=True)
 
 
 def _before_and_after(out: Console, runtime: "Runtime") -> None:
@@ -115,8 +123,8 @@ def _before_and_after(out: Console, runtime: "Runtime") -> None:
     ):
         answer = _ask(runtime, asked, version, retrieve=retrieve)
         out.print(f"[bold]{title}[/bold]: {asked.ask}")
-        out.print(f"  {answer.completion.text.strip()}", markup=False)
-        out.print(f"  answered by {answer.adapter}", markup=False)
+        out.print(f"  {answer.completion.text.strip()}", markup=False, soft_wrap=True)
+        out.print(f"  answered by {answer.adapter}", markup=False, soft_wrap=True)
     sources = table("Sources", "", "document", "likeness", "trained into")
     for one in answer.sources:
         row(sources, one.number, one.document, f"{one.similarity:.2f}", one.trained_into or "not yet")
@@ -139,9 +147,9 @@ def _questions() -> tuple[_Question, ...]:
 def _close(out: Console, runtime: "Runtime", nights: list["NightReport"], seconds: float) -> None:
     _chapter(out, "The verdicts", f"the whole demo took {seconds / 60:.1f} minutes")
     for report in nights:
-        out.print(f"  {report.run}: {report.sentence}", markup=False)
+        out.print(f"  {report.run}: {report.sentence}", markup=False, soft_wrap=True)
     home = runtime.home.root
-    out.print("go on with:", markup=False)
+    out.print("go on with:", markup=False, soft_wrap=True)
     for line in (
         f'web4-agent ask "Which port does berthd listen on?" --home {home}',
         f"web4-agent serve --home {home}",

@@ -23,7 +23,7 @@ def command(home: HomeOption = None, days: DaysOption = 7, as_json: JsonOption =
         return
     out = console()
     if not found.queries:
-        out.print(NOTHING_YET.format(days=days), markup=False)
+        out.print(NOTHING_YET.format(days=days), markup=False, soft_wrap=True)
         return
     shown = table(
         f"Routes of {found.queries:,} queries", "route", "queries", "share", "", "average", "p95", "retrieval"

@@ -35,6 +35,6 @@ def command(
         out = console()
         out.print(listed)
         for finding in wrong:
-            out.print(f"{finding.check}: try {finding.hint or 'web4-agent doctor --fix'}", markup=False)
+            out.print(f"{finding.check}: try {finding.hint or 'web4-agent doctor --fix'}", markup=False, soft_wrap=True)
     if wrong:
         raise typer.Exit(1)

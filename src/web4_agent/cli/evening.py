@@ -46,7 +46,9 @@ def command(
             )
             parts = runtime.night_parts()
             if abandon:
-                out.print(f"gave up {give_up(parts)}: its documents are back in the buffer", markup=False)
+                out.print(
+                    f"gave up {give_up(parts)}: its documents are back in the buffer", markup=False, soft_wrap=True
+                )
                 return
             if dry_run:
                 _rehearsed(out, rehearse(parts, request))
@@ -71,7 +73,11 @@ def show(out: Console, report: "NightReport") -> None:
     out.print(f"[bold]{report.run}[/bold]: {report.sentence}")
     if report.samples:
         counts = ", ".join(f"{count} {origin}" for origin, count in report.samples.items())
-        out.print(f"documents {report.documents}, samples {sum(report.samples.values())} ({counts})", markup=False)
+        out.print(
+            f"documents {report.documents}, samples {sum(report.samples.values())} ({counts})",
+            markup=False,
+            soft_wrap=True,
+        )
     if report.steps:
         out.print(
             f"tokens {report.tokens:,} in {report.steps} steps ({report.loss_tokens:,} with loss), "
@@ -86,8 +92,8 @@ def show(out: Console, report: "NightReport") -> None:
         row(times, step.name, f"{step.seconds:.1f}", f"{step.peak_rss_bytes / 1e6:,.0f}")
     out.print(times)
     for note in report.notes:
-        out.print(f"note: {note}", markup=False)
-    out.print(f"serving now: {report.serving}", markup=False)
+        out.print(f"note: {note}", markup=False, soft_wrap=True)
+    out.print(f"serving now: {report.serving}", markup=False, soft_wrap=True)
     for name, place in report.places:
         out.print(f"{name}: {place}", markup=False, soft_wrap=True)
 
@@ -114,7 +120,7 @@ def _show_verdict(out: Console, verdict: "Verdict") -> None:
     out.print(rules)
     failed = [rule.sentence for rule in verdict.rules if not rule.passed]
     for sentence in failed:
-        out.print(f"  because: {sentence}", markup=False)
+        out.print(f"  because: {sentence}", markup=False, soft_wrap=True)
 
 
 def _rehearsed(out: Console, prepared: "Prepared | None") -> None:
@@ -131,9 +137,9 @@ def _rehearsed(out: Console, prepared: "Prepared | None") -> None:
         markup=False,
     )
     for reason, count in sorted(prepared.dropped.items()):
-        out.print(f"  {count} left out: {reason}", markup=False)
+        out.print(f"  {count} left out: {reason}", markup=False, soft_wrap=True)
     for note in prepared.notes:
-        out.print(f"note: {note}", markup=False)
+        out.print(f"note: {note}", markup=False, soft_wrap=True)
 
 
 def _mark(passed: bool) -> str:

@@ -31,4 +31,4 @@ def command(
     if as_json:
         typer.echo(to_json(given))
     else:
-        console().print(f"kept: thumb {given.thumb} on {given.response}", markup=False)
+        console().print(f"kept: thumb {given.thumb} on {given.response}", markup=False, soft_wrap=True)

@@ -70,7 +70,7 @@ def _allow(home: Path | None, chosen: tuple[str, ...], out: Console) -> None:
         count = allow_again(runtime.forget_parts(), chosen)
     finally:
         runtime.close()
-    out.print(f"{count} forgotten versions may be indexed again", markup=False)
+    out.print(f"{count} forgotten versions may be indexed again", markup=False, soft_wrap=True)
 
 
 def _rehearse(home: Path | None, request: "ForgetRequest") -> "Rehearsal":
@@ -122,21 +122,29 @@ def _show_rehearsal(out: Console, found: "Rehearsal") -> None:
     row(what, "texts of queries", found.queries, "")
     out.print(what)
     if found.target != found.production:
-        out.print(f"{found.target} would serve at once, in place of {found.production}", markup=False)
+        out.print(f"{found.target} would serve at once, in place of {found.production}", markup=False, soft_wrap=True)
     if found.nights:
         nights = table("What would be replayed", "night", "day", "documents")
         for run, day, count in found.nights:
             row(nights, run, day, count)
         out.print(nights)
-        out.print(f"they took {_duration(found.seconds)} then", markup=False)
+        out.print(f"they took {_duration(found.seconds)} then", markup=False, soft_wrap=True)
     if found.near_copies:
-        out.print(f"near copies that were left out so far would be indexed: {_some(found.near_copies)}", markup=False)
-        out.print("name them too, to forget them", markup=False)
+        out.print(
+            f"near copies that were left out so far would be indexed: {_some(found.near_copies)}",
+            markup=False,
+            soft_wrap=True,
+        )
+        out.print("name them too, to forget them", markup=False, soft_wrap=True)
 
 
 def _show(out: Console, told: "Forgotten") -> None:
     cleared, wiped = told.cleared, told.wiped
-    out.print(f"{wiped.documents} documents are forgotten in {wiped.versions} versions ({told.run})", markup=False)
+    out.print(
+        f"{wiped.documents} documents are forgotten in {wiped.versions} versions ({told.run})",
+        markup=False,
+        soft_wrap=True,
+    )
     gone = table("What went", "what", "count")
     for name, count in (
         ("adapters", cleared.adapters),
@@ -155,13 +163,19 @@ def _show(out: Console, told: "Forgotten") -> None:
             row(nights, night.run, night.state, night.serving)
         out.print(nights)
     if wiped.given_up:
-        out.print(f"{wiped.given_up} was open and is given up; its documents are in the buffer", markup=False)
+        out.print(
+            f"{wiped.given_up} was open and is given up; its documents are in the buffer", markup=False, soft_wrap=True
+        )
     if told.pending:
-        out.print(f"{told.pending} nights are to be replayed: web4-agent forget --continue", markup=False)
+        out.print(
+            f"{told.pending} nights are to be replayed: web4-agent forget --continue", markup=False, soft_wrap=True
+        )
     for name in cleared.backups_kept:
-        out.print(f"still holds it: backup {name}", markup=False)
-    out.print(f"serving now: {told.serving}", markup=False)
-    out.print("the files in the journal, and copies outside this home, are yours to delete", markup=False)
+        out.print(f"still holds it: backup {name}", markup=False, soft_wrap=True)
+    out.print(f"serving now: {told.serving}", markup=False, soft_wrap=True)
+    out.print(
+        "the files in the journal, and copies outside this home, are yours to delete", markup=False, soft_wrap=True
+    )
 
 
 def _some(names: tuple[str, ...]) -> str:

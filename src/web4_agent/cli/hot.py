@@ -23,7 +23,7 @@ def command(home: HomeOption = None, days: DaysOption = 7, as_json: JsonOption =
         return
     out = console()
     if not found.documents:
-        out.print(f"no document was put before the model in the last {days} days", markup=False)
+        out.print(f"no document was put before the model in the last {days} days", markup=False, soft_wrap=True)
         return
     shown = table("Most used documents", "", "document", "title", "queries", "days", "last use, UTC")
     for one in found.documents:
@@ -31,4 +31,8 @@ def command(home: HomeOption = None, days: DaysOption = 7, as_json: JsonOption =
         row(shown, one.rank, one.document, one.title, f"{one.uses:,}", one.days, last)
     out.print(shown)
     looked = found.hot_hits + found.hot_misses
-    out.print(f"hot cache: {percent(found.hot_hit_rate)} of {looked:,} look-ups were answered by it", markup=False)
+    out.print(
+        f"hot cache: {percent(found.hot_hit_rate)} of {looked:,} look-ups were answered by it",
+        markup=False,
+        soft_wrap=True,
+    )

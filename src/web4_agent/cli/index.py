@@ -116,7 +116,7 @@ def _show_folders(out: Console, found: "ReferenceSummary") -> None:
             row(reasons, rejection.id, rejection.reason, rejection.detail)
         out.print(reasons)
     if len(refused) > MOST_LISTED:
-        out.print(f"and {len(refused) - MOST_LISTED} more", markup=False)
+        out.print(f"and {len(refused) - MOST_LISTED} more", markup=False, soft_wrap=True)
     passed = sum(one.passed_over for one in found.folders)
     out.print(
         f"{found.chunks} chunks written, {passed} files of other kinds passed over, {found.seconds:.1f} s",
@@ -152,7 +152,11 @@ def _show(out: Console, summary: "IndexSummary", request: "IndexRequest") -> Non
         markup=False,
     )
     if not summary.found and request.until is not None and request.since == request.until:
-        out.print(f"no document of {request.since}; for the whole journal: web4-agent index --all", markup=False)
+        out.print(
+            f"no document of {request.since}; for the whole journal: web4-agent index --all",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _list(out: Console, summary: "IndexSummary", reasons: Counter[str]) -> None:
@@ -161,4 +165,4 @@ def _list(out: Console, summary: "IndexSummary", reasons: Counter[str]) -> None:
         row(listed, rejection.id, rejection.reason, rejection.detail)
     out.print(listed)
     if len(summary.rejected) > MOST_LISTED:
-        out.print(f"and {len(summary.rejected) - MOST_LISTED} more: {dict(reasons)}", markup=False)
+        out.print(f"and {len(summary.rejected) - MOST_LISTED} more: {dict(reasons)}", markup=False, soft_wrap=True)

@@ -23,13 +23,13 @@ def command(
     if model is not None:
         overrides["model.base"] = model
     out = console()
-    runtime, fresh = found_home(home, overrides, lambda text: out.print(f"  {text} …", markup=False))
+    runtime, fresh = found_home(home, overrides, lambda text: out.print(f"  {text} …", markup=False, soft_wrap=True))
     try:
         if not fresh and overrides:
-            out.print(f"kept the settings in {runtime.home.settings}: change them there", markup=False)
-        out.print(f"home: {runtime.home.root}", markup=False)
-        out.print(f"journal: {runtime.journal}", markup=False)
-        out.print("production and golden: base", markup=False)
-        out.print("next: web4-agent index --all; and for your editor: web4-agent serve", markup=False)
+            out.print(f"kept the settings in {runtime.home.settings}: change them there", markup=False, soft_wrap=True)
+        out.print(f"home: {runtime.home.root}", markup=False, soft_wrap=True)
+        out.print(f"journal: {runtime.journal}", markup=False, soft_wrap=True)
+        out.print("production and golden: base", markup=False, soft_wrap=True)
+        out.print("next: web4-agent index --all; and for your editor: web4-agent serve", markup=False, soft_wrap=True)
     finally:
         runtime.close()

@@ -64,4 +64,4 @@ def revoke(name: NameArgument, home: HomeOption = None) -> None:
         revoke_key(runtime.database, name, runtime.now())
     finally:
         runtime.close()
-    console().print(f"the key of {name} is revoked", markup=False)
+    console().print(f"the key of {name} is revoked", markup=False, soft_wrap=True)

@@ -41,7 +41,7 @@ def command(
 def show(out: Console, report: "MorningReport") -> None:
     told = report.comparison
     out.print()
-    out.print(told.sentence, markup=False)
+    out.print(told.sentence, markup=False, soft_wrap=True)
     pairs = table(f"yesterday {report.yesterday}, today {report.today}", "query", "topic", "yesterday", "today")
     for before, after in told.pairs:
         row(pairs, before.id, before.topic, f"{before.score:.2f}", f"{after.score:.2f}")

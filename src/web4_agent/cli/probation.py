@@ -47,10 +47,14 @@ def _show(standing: "Standing", past: "list[Probation]", *, rolls_back: bool) ->
     out = console()
     probation = standing.probation
     if probation is None:
-        out.print(f"{standing.production} is not on probation", markup=False)
+        out.print(f"{standing.production} is not on probation", markup=False, soft_wrap=True)
     else:
         since = f"{probation.started_utc:%Y-%m-%d %H:%M} UTC"
-        out.print(f"{standing.production}: {probation.state}, promoted {since} over {probation.previous}", markup=False)
+        out.print(
+            f"{standing.production}: {probation.state}, promoted {since} over {probation.previous}",
+            markup=False,
+            soft_wrap=True,
+        )
         for told in (probation.reason, probation.warning):
             if told:
                 out.print(told, markup=False, soft_wrap=True)
@@ -70,7 +74,7 @@ def _show(standing: "Standing", past: "list[Probation]", *, rolls_back: bool) ->
             )
         out.print(signs)
     if standing.alarm is not None and not rolls_back:
-        out.print("let the version before serve: web4-agent rollback", markup=False)
+        out.print("let the version before serve: web4-agent rollback", markup=False, soft_wrap=True)
     if past:
         listed = table("Last probations", "version", "state", "promoted, UTC", "why")
         for each in past:

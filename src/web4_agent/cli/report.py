@@ -23,7 +23,7 @@ def command(home: HomeOption = None, days: DaysOption = 7, as_json: JsonOption =
         return
     out = console()
     if not found.whole.queries:
-        out.print(NOTHING_YET.format(days=days), markup=False)
+        out.print(NOTHING_YET.format(days=days), markup=False, soft_wrap=True)
         return
     columns = ("day", "queries", "average", "p95", "first token", "retrieval", "found", "hot", "errors", "satisfied")
     shown = table(f"Queries of {days} days", *columns)

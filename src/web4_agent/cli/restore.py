@@ -40,7 +40,7 @@ def command(
 
 def _tell(done: "Restored", *, dry_run: bool) -> None:
     plan, out = done.plan, console()
-    out.print(f"{plan.backup}, made {plan.made_utc:%Y-%m-%d %H:%M:%S} UTC", markup=False)
+    out.print(f"{plan.backup}, made {plan.made_utc:%Y-%m-%d %H:%M:%S} UTC", markup=False, soft_wrap=True)
     listed = table("What would change" if dry_run else "What changed", "", "before", "after")
     row(listed, "serves", plan.production[0] or "-", plan.production[1])
     row(listed, "golden", plan.golden[0] or "-", plan.golden[1])
@@ -50,12 +50,16 @@ def _tell(done: "Restored", *, dry_run: bool) -> None:
     out.print(listed)
     for what, names in (("put back", plan.comes), ("taken out", plan.goes), ("files are nowhere", plan.removed)):
         if names:
-            out.print(f"adapters, {what}: {', '.join(names)}", markup=False)
+            out.print(f"adapters, {what}: {', '.join(names)}", markup=False, soft_wrap=True)
     kept = "replaced by the backup's" if plan.kept_queries is None else f"stays, {plan.kept_queries} queries newer"
-    out.print(f"query log: {kept}", markup=False)
+    out.print(f"query log: {kept}", markup=False, soft_wrap=True)
     if plan.settings:
-        out.print(f"settings that the backup has otherwise, left as they are: {', '.join(plan.settings)}", markup=False)
+        out.print(
+            f"settings that the backup has otherwise, left as they are: {', '.join(plan.settings)}",
+            markup=False,
+            soft_wrap=True,
+        )
     if done.damaged:
-        out.print(f"the ledger could not be read and lies in {done.damaged}", markup=False)
+        out.print(f"the ledger could not be read and lies in {done.damaged}", markup=False, soft_wrap=True)
     if done.safety:
-        out.print(f"undo with: web4-agent restore {done.safety}", markup=False)
+        out.print(f"undo with: web4-agent restore {done.safety}", markup=False, soft_wrap=True)

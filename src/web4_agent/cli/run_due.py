@@ -47,7 +47,7 @@ def command(
             typer.echo(to_json(done))
         elif not (quiet or done.ran or done.missed or done.given_up):
             upcoming = done.next_utc.astimezone(parts.zone())
-            out.print(f"nothing is due; next look at {upcoming:%Y-%m-%d %H:%M %Z}", markup=False)
+            out.print(f"nothing is due; next look at {upcoming:%Y-%m-%d %H:%M %Z}", markup=False, soft_wrap=True)
         runtime.deliver_alerts(LONGEST_TELLING_S)
     finally:
         runtime.close()

@@ -35,7 +35,7 @@ def command(home: HomeOption = None, days: DaysOption = 7, as_json: JsonOption =
         markup=False,
     )
     if found.change is None:
-        out.print(f"trend: {found.trend}", markup=False)
+        out.print(f"trend: {found.trend}", markup=False, soft_wrap=True)
     else:
         moved = found.change
         out.print(

@@ -39,7 +39,7 @@ def install(
             typer.echo((wanted[0] if cron else choose(wanted)).preview(entry), nl=False)
             return
         installed = put_in(runtime.timetable_parts(), wanted, entry, every)
-        out.print(f"installed with {installed.kind}:", markup=False)
+        out.print(f"installed with {installed.kind}:", markup=False, soft_wrap=True)
         for place in installed.places:
             out.print(f"  {place}", markup=False, soft_wrap=True)
         for note in (*installed.notes, *_not_carried()):
@@ -77,7 +77,9 @@ def remove(home: HomeOption = None) -> None:
         kinds = take_out(runtime.timetable_parts(), runtime.timers(), runtime.timer_entry().name)
     finally:
         runtime.close()
-    console().print(f"taken out of {' and '.join(kinds)}" if kinds else "it was not installed", markup=False)
+    console().print(
+        f"taken out of {' and '.join(kinds)}" if kinds else "it was not installed", markup=False, soft_wrap=True
+    )
 
 
 def _not_carried() -> list[str]:

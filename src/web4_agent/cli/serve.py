@@ -22,10 +22,12 @@ def command(
     out = console()
 
     def ready(address: str) -> None:
-        out.print(f"{chosen.model} answers at {address}/v1 (OpenAI) and {address} (Ollama)", markup=False)
-        out.print(f"try: curl {address}/readyz; stop: Ctrl-C", markup=False)
+        out.print(
+            f"{chosen.model} answers at {address}/v1 (OpenAI) and {address} (Ollama)", markup=False, soft_wrap=True
+        )
+        out.print(f"try: curl {address}/readyz; stop: Ctrl-C", markup=False, soft_wrap=True)
 
-    out.print("starting the engine …", markup=False)
+    out.print("starting the engine …", markup=False, soft_wrap=True)
     try:
         serve(runtime, Listening(host or chosen.host, chosen.port if port is None else port), ready)
     finally:

@@ -37,7 +37,7 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
         f"links: {found.links_resolved} of {found.links} resolved; timeline: {found.timeline} entries", markup=False
     )
     if found.open_night:
-        out.print(f"open: {found.open_night.id}; go on with: web4-agent evening", markup=False)
+        out.print(f"open: {found.open_night.id}; go on with: web4-agent evening", markup=False, soft_wrap=True)
     nights = table("Last nights", "run", "ended as", "started, UTC")
     for run in found.nights:
         row(nights, run.id, run.state, f"{run.started_utc:%Y-%m-%d %H:%M}")

@@ -44,7 +44,9 @@ def every(home: HomeOption = None, as_json: JsonOption = False) -> None:
     out = console()
     out.print(listed)
     if not any(one.in_force for one in found):
-        out.print("the ecosystem in force has no pack; choose one: web4-agent tools use NAME", markup=False)
+        out.print(
+            "the ecosystem in force has no pack; choose one: web4-agent tools use NAME", markup=False, soft_wrap=True
+        )
 
 
 @app.command()
@@ -83,7 +85,11 @@ def check(
     else:
         out = console()
         for source, problems in found:
-            out.print(f"{source.name}: {'well' if not problems else f'{len(problems)} problems'}", markup=False)
+            out.print(
+                f"{source.name}: {'well' if not problems else f'{len(problems)} problems'}",
+                markup=False,
+                soft_wrap=True,
+            )
         for problem in wrong:
             out.print(f"{problem.sentence}\n  try: {problem.fix}", markup=False, soft_wrap=True)
     if wrong:
@@ -122,7 +128,7 @@ def _show(pack: "Pack") -> None:
     from web4_agent.steps.tool_packs import render_example
 
     out = console()
-    out.print(f"{pack.name}: {pack.description}", markup=False)
+    out.print(f"{pack.name}: {pack.description}", markup=False, soft_wrap=True)
     listed = table("Tools", "name", "arguments (? can be left out)", "what it does")
     for tool in pack.tools:
         fields, required = tool.schema.get("properties"), tool.schema.get("required")

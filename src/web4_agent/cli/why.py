@@ -37,27 +37,33 @@ def command(
     _lineage(out, found)
     _documents(out, found)
     for note in found.notes:
-        out.print(f"note: {note}", markup=False)
+        out.print(f"note: {note}", markup=False, soft_wrap=True)
 
 
 def _exchange(out: Console, found: "Provenance") -> None:
     asked = found.interaction
-    out.print(f"{asked.response}, {asked.at_utc:%Y-%m-%d %H:%M:%S} UTC, for {asked.client or '-'}", markup=False)
-    out.print(f"query:  {_short(asked.query) or '(text not kept)'}", markup=False)
-    out.print(f"answer: {_short(asked.answer) or '(text not kept)'}", markup=False)
+    out.print(
+        f"{asked.response}, {asked.at_utc:%Y-%m-%d %H:%M:%S} UTC, for {asked.client or '-'}",
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print(f"query:  {_short(asked.query) or '(text not kept)'}", markup=False, soft_wrap=True)
+    out.print(f"answer: {_short(asked.answer) or '(text not kept)'}", markup=False, soft_wrap=True)
     out.print(
         f"route: {asked.route}: {asked.reason}; {asked.status} in {asked.latency_ms:,.0f} ms "
         f"(retrieval {asked.retrieval_ms:,.0f}, first token {asked.first_token_ms:,.0f})",
         markup=False,
     )
     if asked.error:
-        out.print(f"error: {asked.error}", markup=False)
+        out.print(f"error: {asked.error}", markup=False, soft_wrap=True)
     for one in found.feedback:
-        out.print(f"thumb {one.thumb} by {one.client or '-'}: {one.comment or '(no comment)'}", markup=False)
+        out.print(
+            f"thumb {one.thumb} by {one.client or '-'}: {one.comment or '(no comment)'}", markup=False, soft_wrap=True
+        )
 
 
 def _lineage(out: Console, found: "Provenance") -> None:
-    out.print(f"adapter: {found.interaction.adapter}", markup=False)
+    out.print(f"adapter: {found.interaction.adapter}", markup=False, soft_wrap=True)
     shown = table("Lineage, newest first", "adapter", "night", "day", "documents", "scale", "verdict")
     for one in found.lineage:
         verdict = f"{one.decision}: {one.reasons[0]}" if one.reasons else one.decision or "-"
@@ -74,16 +80,20 @@ def _documents(out: Console, found: "Provenance") -> None:
             row(shown, one.number, name, f"{one.similarity:.2f}", f"{one.score:.3f}", one.trained_into or "-")
         out.print(shown)
     else:
-        out.print("no document was shown to the model", markup=False)
+        out.print("no document was shown to the model", markup=False, soft_wrap=True)
     if found.nearest:
         shown = table("Trained documents nearest to the answer", "document", "likeness", "taught in", "samples")
         for near in found.nearest:
             taught = f"{near.night or '-'} ({near.adapter})"
             row(shown, near.document, f"{near.similarity:.2f}", taught, sum(near.samples.values()))
         out.print(shown)
-        out.print("near is not proof: the weights do not say which document a word came from", markup=False)
+        out.print(
+            "near is not proof: the weights do not say which document a word came from", markup=False, soft_wrap=True
+        )
     if found.gone:
-        out.print(f"{found.gone} of {found.trained} trained documents are no longer in history", markup=False)
+        out.print(
+            f"{found.gone} of {found.trained} trained documents are no longer in history", markup=False, soft_wrap=True
+        )
 
 
 def _short(text: str) -> str:

@@ -231,14 +231,15 @@ class Chosen:
             rolls_back=chosen.rolls_back,
         )
 
-    def gate_items(self) -> "GateItems":
+    def gate_items(self, per_stratum: int | None = None) -> "GateItems":
+        """As many margin items of each stratum as asked for, else as the settings say."""
         from web4_agent.steps.judging.measure import load_gate_items
 
         own = self.settings.gate
         return load_gate_items(
             Path(own.team_canaries) if own.team_canaries else None,
             Path(own.team_margins) if own.team_margins else None,
-            own.items_per_stratum,
+            per_stratum or own.items_per_stratum,
         )
 
     def alert_channels(self) -> "Channels":

@@ -13,6 +13,7 @@ from web4_agent.domain.ids import AdapterVersion
 if TYPE_CHECKING:
     from web4_agent.backends.vectors.base import VectorStore
     from web4_agent.flows.backing_up import BackupParts
+    from web4_agent.flows.backtest import BacktestParts
     from web4_agent.flows.doctor import DoctorParts
     from web4_agent.flows.forgetting import ForgetParts, Forgotten
     from web4_agent.flows.forgetting.parts import Replayed, Versions
@@ -83,6 +84,25 @@ class Nightly(Chosen):
             load_challenges(),
             self.now,
             self.watcher,
+        )
+
+    def backtest_parts(self, folder: Path, items_per_stratum: int) -> "BacktestParts":
+        """In a folder of its own: the home lends its model, its settings and its items, and stays as it is."""
+        from web4_agent.backends.exporters.base_model import load_base
+        from web4_agent.flows.backtest import BacktestParts
+        from web4_agent.steps.journal.safety import clean_of_secrets
+
+        base = load_base(self.home.base_model)
+        return BacktestParts(
+            trainer=self.trainer,
+            base=base.folder,
+            base_name=base.source,
+            items=self.gate_items(items_per_stratum),
+            gate=self.gate_policy,
+            has_secret=lambda text: not clean_of_secrets(text),
+            folder=folder,
+            now=self.now,
+            watcher=self.watcher,
         )
 
     def rollback_parts(self) -> "RollbackParts":

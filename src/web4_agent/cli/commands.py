@@ -6,6 +6,7 @@ from web4_agent.cli import (
     adapters,
     alerts,
     ask,
+    backtest,
     backup,
     clients,
     collections,
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
     app.command("index")(index.command)
     app.command("evening")(evening.command)
     app.command("morning")(morning.command)
+    app.command("backtest")(backtest.command)
     app.command("ask")(ask.command)
     app.command("route")(route.command)
     app.command("status")(status.command)

@@ -19,9 +19,15 @@ class TrainPolicy:
     tokens_per_step: int = 4096
     max_sample_tokens: int = 1024
     kl_weight: float = 0.1
+    kinds: tuple[str, ...] = ()
+    """Kinds of a document's samples (`SampleKind`) that are trained; empty: all."""
+    facts_share: float = 0.3
+    """Part of the new tokens that short kinds (questions) may take before passages."""
+    loss_on_prompts: bool = False
     share_new: float = 0.4
     share_replay: float = 0.4
     share_general: float = 0.2
+    replay_ramp_nights: int = 7
     replay_nights: tuple[int, ...] = (1, 3, 7, 14, 30)
     document_share: float = 0.05
     minimum_samples: int = 20
@@ -61,3 +67,18 @@ class TrainedAdapter:
     kl: float
     seconds: float
     resumed_at_step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A way of learning night after night, to be held against others.
+
+    Each night becomes start + `scale` · (trained - start). Every `rebuild_nights` nights (0: never) a fresh adapter is
+    trained from the base on all documents so far. With `gated`, a night that the gate rejects is not kept.
+    """
+
+    name: str
+    policy: TrainPolicy
+    scale: float = 1.0
+    rebuild_nights: int = 0
+    gated: bool = False

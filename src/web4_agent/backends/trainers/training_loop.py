@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,10 @@ class _Night:
 def _plan(job: TrainJob) -> tuple[Step, ...]:
     renderer = Renderer.load(job.base)
     rendered = (renderer.sample(sample, job.policy.max_sample_tokens) for sample in job.samples)
-    steps = plan_steps([sample for sample in rendered if sample is not None], job.policy)
+    usable = [sample for sample in rendered if sample is not None]
+    if job.policy.loss_on_prompts:
+        usable = [replace(sample, loss_start=1) for sample in usable]
+    steps = plan_steps(usable, job.policy)
     if not steps:
         raise TrainingError("no sample has a token to learn", "web4-agent status")
     return steps

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.backends.trainers.base import TrainJob
@@ -43,7 +44,7 @@ def decode_job(line: str) -> Job:
         base=Path(said["base"]),
         start=_optional_path(said["start"]),
         samples=tuple(_sample(each) for each in said["samples"]),
-        policy=TrainPolicy(**{**said["policy"], "replay_nights": tuple(said["policy"]["replay_nights"])}),
+        policy=_policy(said["policy"]),
         out=Path(said["out"]),
         work=Path(said["work"]),
     )
@@ -78,6 +79,12 @@ def _error(name: str) -> type[errors.Web4Error]:
     """The class of the error tree that has this name; the child says no other."""
     kind: type[errors.Web4Error] = getattr(errors, name, errors.TrainingError)
     return kind
+
+
+def _policy(said: dict[str, Any]) -> TrainPolicy:
+    """JSON has no tuples."""
+    lists = {name: tuple(value) for name, value in said.items() if isinstance(value, list)}
+    return TrainPolicy(**{**said, **lists})
 
 
 def _optional_path(text: str | None) -> Path | None:

@@ -13,21 +13,17 @@ from web4_agent.backends.trainers.base import TrainJob
 from web4_agent.domain.backups import BackupReason
 from web4_agent.domain.documents import Document, DocumentState
 from web4_agent.domain.errors import IntegrityError
-from web4_agent.domain.ids import BASE, ContentHash, DocumentId, SampleId
+from web4_agent.domain.ids import BASE
 from web4_agent.domain.runs import Run
-from web4_agent.domain.samples import HeldOut, Sample, SampleKind, SampleOrigin, SampleSet
+from web4_agent.domain.samples import SampleOrigin, SampleSet
 from web4_agent.domain.training import TrainedAdapter, TrainProgress
 from web4_agent.flows.night.parts import BEGIN_ANEW, BackedUp, Collected, NightParts, Prepared
 from web4_agent.records import adapters, documents, links, samples
 from web4_agent.records.documents import DocumentRow
 from web4_agent.steps.backup import ADAPTERS, BackupOrder, BackupSource, backup_name, make_backup, remove_surplus
 from web4_agent.steps.journal.parse import parse_document
-from web4_agent.steps.judging.texts import GeneralSample
-from web4_agent.steps.samples.build import build_between, build_samples, complete_probes
-from web4_agent.steps.samples.hold_out import hold_out, other_days
-from web4_agent.steps.samples.mix import History, Mix, mix
-from web4_agent.steps.samples.screen import forbidden_text, screen, template_lines
-from web4_agent.storage.artifacts import hash_text
+from web4_agent.steps.samples.choose import Material, choose, general_sample
+from web4_agent.steps.samples.mix import History, Mix
 from web4_agent.storage.atomic import publish_text
 from web4_agent.storage.payload import read_json, to_json
 
@@ -99,37 +95,23 @@ def train(parts: NightParts, run: Run, collected: Collected, prepared: Prepared)
 
 
 def _choose(parts: NightParts, rows: Sequence[DocumentRow], collected: Collected, day: date) -> tuple[SampleSet, Mix]:
-    seed = parts.policy.seed
-    tonight = [_document(row) for row in rows]
     with parts.database.begin() as connection:
         lineage = [adapter.version for adapter in adapters.lineage(connection, collected.production)]
         history, replayed = _history(connection, lineage)
-        earlier = samples.held_out_before(connection, day)
-        previous = links.previous(connection)
-    template = template_lines([*tonight, *replayed])
-    held = hold_out(tonight, seed=seed, template=template)
-    kept_back = _by_document([*held, *earlier])
-    built = [build_samples(one, seed=seed, held_out=kept_back.get(one.id, ()), template=template) for one in tonight]
-    again = [build_samples(one, seed=seed, held_out=kept_back.get(one.id, ()), template=template) for one in replayed]
-    answers = [answer for part in (*built, *again) for answer in part.answers]
-    probes = complete_probes([probe for part in built for probe in part.probes], answers)
-    forbidden = forbidden_text([*parts.items.texts, *(item.text for item in (*held, *earlier))], probes, template)
-    new = [sample for part in built for sample in part.train]
-    new += build_between(tonight, previous, seed=seed)
-    screened = screen(new, forbidden, has_secret=parts.has_secret)
-    replay = [replace(sample, origin=SampleOrigin.REPLAY) for part in again for sample in part.train]
-    screened_replay = screen(replay, forbidden, has_secret=parts.has_secret)
-    mixed = mix(
-        screened.kept,
-        screened_replay.kept,
-        [_general(sample) for sample in parts.items.general_samples],
-        parts.policy,
-        night_index=len(lineage),
-        history=history,
-    )
-    others = other_days([item for item in earlier if item.document not in {one.id for one in tonight}], seed=seed)
-    held_out = (*held, *others, *parts.items.general_texts)
-    return SampleSet(mixed.samples, held_out, probes, (*screened.dropped, *mixed.dropped)), mixed
+        material = Material(
+            tonight=[_document(row) for row in rows],
+            replayed=replayed,
+            earlier=samples.held_out_before(connection, day),
+            previous=links.previous(connection),
+            history=history,
+            night_index=len(lineage),
+            general=[general_sample(one.id, one.prompt, one.answer) for one in parts.items.general_samples],
+            forbidden=parts.items.texts,
+            has_secret=parts.has_secret,
+        )
+    chosen = choose(material, parts.policy)
+    held_out = (*chosen.samples.held_out, *parts.items.general_texts)
+    return replace(chosen.samples, held_out=held_out), chosen.mixed
 
 
 def _history(connection: Connection, lineage: Sequence[str]) -> tuple[History, list[Document]]:
@@ -154,27 +136,6 @@ def _document(row: DocumentRow) -> Document:
     if not isinstance(parsed, Document):
         raise IntegrityError(f"the stored text of {row.id} no longer parses: {parsed.detail}", "web4-agent doctor")
     return replace(parsed, content_hash=row.content_hash, day=row.day)
-
-
-def _general(sample: GeneralSample) -> Sample:
-    digest = hash_text(f"{sample.prompt}\0{sample.answer}")
-    return Sample(
-        SampleId(f"g-{sample.id}"),
-        SampleKind.GENERAL,
-        SampleOrigin.GENERAL,
-        sample.prompt,
-        sample.answer,
-        None,
-        ContentHash(digest),
-    )
-
-
-def _by_document(items: Sequence[HeldOut]) -> dict[DocumentId, tuple[str, ...]]:
-    found: dict[DocumentId, tuple[str, ...]] = {}
-    for item in items:
-        if item.document is not None:
-            found[item.document] = (*found.get(item.document, ()), item.text)
-    return found
 
 
 def _prepared(parts: NightParts, chosen: SampleSet, mixed: Mix, file: Path) -> Prepared:

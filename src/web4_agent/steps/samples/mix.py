@@ -15,15 +15,15 @@ from web4_agent.domain.training import TrainPolicy
 from web4_agent.steps.samples.draws import draw
 
 LIFE_EXPOSURES = 60
-RAMP_NIGHTS = 7
+
 RELAXED_SHARE = 1.5
 """With too few documents to keep `document_share`, one may have this many times its even part."""
 
 FACTS = frozenset({SampleKind.QUESTION, SampleKind.BETWEEN, SampleKind.NOT_RECORDED})
-"""Short kinds, of which many fit where one passage does."""
-FACTS_SHARE = 0.3
-"""Of the tokens put through the model. Four fifths of a fact's tokens are its question and bear no loss: with more of
-them a small night learns to answer briefly and little else (measured on two days of the demo journal)."""
+"""Short kinds, of which many fit where one passage does.
+
+How much of a night they may take is `TrainPolicy.facts_share`, of the tokens put through the model: four fifths of a
+fact's tokens are its question and bear no loss."""
 
 OVER_SHARE = "its document has its share of the night"
 OVER_LIFE = f"its document was shown {LIFE_EXPOSURES} times in its life"
@@ -72,7 +72,8 @@ def mix(
     history: History | None = None,
     count_tokens: Callable[[str], int] = estimated_tokens,
 ) -> Mix:
-    """The night's samples. `night_index` counts a lineage's nights from 1; replay grows to its full share by the 7th.
+    """The night's samples. `night_index` counts a lineage's nights from 1; replay grows to its full share by
+    night `policy.replay_ramp_nights`.
 
     Shares are of loss-bearing tokens, the budget is of all tokens. A pool that runs dry leaves its share unfilled
     rather than repeating samples. Within a part documents take turns, one sample each.
@@ -100,7 +101,7 @@ class _Shares:
 
 def _shares(policy: TrainPolicy, night_index: int, *, has_replay: bool, has_general: bool) -> _Shares:
     """Parts of one night, summing to 1: what has no pool gives its part to the others in their ratio."""
-    ramp = min(1.0, max(0, night_index - 1) / (RAMP_NIGHTS - 1))
+    ramp = min(1.0, max(0, night_index - 1) / max(1, policy.replay_ramp_nights - 1))
     replay = policy.share_replay * ramp if has_replay else 0.0
     general = policy.share_general if has_general else 0.0
     whole = policy.share_new + replay + general
@@ -163,7 +164,7 @@ class _Night:
         documents = len({sample.document for sample in samples})
         self.each = RELAXED_SHARE * budget / max(1, documents)
         facts = self.turns([sample for sample in samples if sample.kind in FACTS])
-        chosen = self.fill(facts, FACTS_SHARE * budget, self.cost, SampleOrigin.NEW)
+        chosen = self.fill(facts, self.policy.facts_share * budget, self.cost, SampleOrigin.NEW)
         passages = self.turns([sample for sample in samples if sample.kind not in FACTS])
         chosen += self.fill(passages, budget - sum(map(self.cost, chosen)), self.cost, SampleOrigin.NEW)
         left = [sample for sample in facts if self.dropped.pop(sample.id, None)]

@@ -40,6 +40,7 @@ def backtest(parts: BacktestParts, request: BacktestRequest) -> BacktestReport:
     """
     make_folder(parts.folder)
     with exclusive(parts.folder / "lock", doing="a backtest in this folder"):
+        request = _within_caps(request)
         plan = plan_days(request)
         _require_same_plan(parts, request, plan)
         questions = Questions.of(plan.days, parts.items)
@@ -59,6 +60,17 @@ class _World:
     questions: Questions
     base: Scored
     progress: "_Progress"
+
+
+def _within_caps(request: BacktestRequest) -> BacktestRequest:
+    """No sample may be longer than what a night spends on a document: else a night is a few cut ones."""
+
+    def bounded(recipe: Recipe) -> Recipe:
+        longest = min(recipe.policy.max_sample_tokens, request.caps.document_tokens)
+        return replace(recipe, policy=replace(recipe.policy, max_sample_tokens=longest))
+
+    joint = bounded(request.joint) if request.joint else None
+    return replace(request, recipes=tuple(map(bounded, request.recipes)), joint=joint)
 
 
 def _joint(recipe: Recipe) -> Recipe:

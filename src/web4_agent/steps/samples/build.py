@@ -19,7 +19,7 @@ from web4_agent.steps.samples import templates
 from web4_agent.steps.samples.clean import supported, words
 from web4_agent.steps.samples.draws import draw, sample_id
 from web4_agent.steps.samples.facts import Fact, facts_of, topic_of, written_at
-from web4_agent.steps.samples.passages import full_text_windows, section_passages, without_text
+from web4_agent.steps.samples.passages import WINDOW_CHARS, full_text_windows, section_passages, without_text
 
 CAP = 11
 FULL_TEXTS = 2
@@ -53,7 +53,12 @@ class DocumentSamples:
 
 
 def build_samples(
-    document: Document, *, seed: int, held_out: Sequence[str] = (), template: frozenset[str] = frozenset()
+    document: Document,
+    *,
+    seed: int,
+    held_out: Sequence[str] = (),
+    template: frozenset[str] = frozenset(),
+    window_chars: int = WINDOW_CHARS,
 ) -> DocumentSamples:
     """The samples and probes of one document.
 
@@ -64,7 +69,7 @@ def build_samples(
     names = _names(document, seed)
     full = [
         _sample(document, SampleKind.FULL_TEXT, "", text)
-        for text in full_text_windows(learnable, template, FULL_TEXTS, draw(seed, document.id, "window"))
+        for text in full_text_windows(learnable, template, FULL_TEXTS, draw(seed, document.id, "window"), window_chars)
     ]
     sections = [
         _sample(document, SampleKind.SECTION, prompt, target)

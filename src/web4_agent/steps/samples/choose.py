@@ -13,7 +13,8 @@ from web4_agent.domain.samples import HeldOut, Probe, Sample, SampleKind, Sample
 from web4_agent.domain.training import TrainPolicy
 from web4_agent.steps.samples.build import DocumentSamples, build_between, build_samples, complete_probes
 from web4_agent.steps.samples.hold_out import hold_out, other_days
-from web4_agent.steps.samples.mix import History, Mix, estimated_tokens, mix
+from web4_agent.steps.samples.mix import CHARS_A_TOKEN, History, Mix, estimated_tokens, mix
+from web4_agent.steps.samples.passages import WINDOW_CHARS
 from web4_agent.steps.samples.screen import forbidden_text, screen, template_lines
 from web4_agent.storage.artifacts import hash_text
 
@@ -60,9 +61,13 @@ def choose(material: Material, policy: TrainPolicy) -> Chosen:
         held = hold_out(tonight, seed=policy.seed, template=template)
     kept_back = _by_document([*held, *material.earlier])
 
+    window = min(WINDOW_CHARS, CHARS_A_TOKEN * policy.max_sample_tokens)  # a longer one would be cut in training
+
     def build(documents: Iterable[Document]) -> list[DocumentSamples]:
         return [
-            build_samples(one, seed=policy.seed, held_out=kept_back.get(one.id, ()), template=template)
+            build_samples(
+                one, seed=policy.seed, held_out=kept_back.get(one.id, ()), template=template, window_chars=window
+            )
             for one in documents
         ]
 

@@ -15,6 +15,8 @@ from web4_agent.domain.training import TrainPolicy
 from web4_agent.steps.samples.draws import draw
 
 LIFE_EXPOSURES = 60
+CHARS_A_TOKEN = 3
+"""Of journal prose with the default model's tokenizer."""
 
 RELAXED_SHARE = 1.5
 """With too few documents to keep `document_share`, one may have this many times its even part."""
@@ -58,8 +60,8 @@ class Mix:
 
 
 def estimated_tokens(text: str) -> int:
-    """Tokens of journal prose: 3 characters each. Hand in the tokenizer's count where one is at hand."""
-    return (len(text) + 2) // 3
+    """Tokens of journal prose. Hand in the tokenizer's count where one is at hand."""
+    return (len(text) + CHARS_A_TOKEN - 1) // CHARS_A_TOKEN
 
 
 def mix(

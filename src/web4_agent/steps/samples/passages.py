@@ -46,19 +46,21 @@ def without_text(document: Document, texts: Sequence[str]) -> Document:
     )
 
 
-def full_text_windows(document: Document, template: frozenset[str], count: int, draw: int) -> list[str]:
-    """Up to `count` windows of the text, cut between lines: the first (it holds the header) and others by `draw`.
+def full_text_windows(
+    document: Document, template: frozenset[str], count: int, draw: int, window_chars: int = WINDOW_CHARS
+) -> list[str]:
+    """Up to `count` windows of the text, of about `window_chars` each, cut between lines: the first (it holds the header) and others by `draw`.
 
     A later window is headed by the document's own first line, so that it says what it is part of.
     """
-    windows = _windows(worth_learning(document.text.splitlines(), template, links=True))
+    windows = _windows(worth_learning(document.text.splitlines(), template, links=True), window_chars)
     if len(windows) <= count:
         chosen = windows
     else:
         later = [(draw + at * (len(windows) // count)) % (len(windows) - 1) + 1 for at in range(count - 1)]
         chosen = [windows[at] for at in (0, *sorted(set(later)))]
     title = document.text.lstrip().partition("\n")[0].strip()
-    texts = [body(window, WINDOW_CHARS, template, links=True) for window in chosen]
+    texts = [body(window, window_chars, template, links=True) for window in chosen]
     headed = [text if at == 0 or not title else f"{title}\n\n{text}" for at, text in enumerate(texts)]
     return [text for text, bare in zip(headed, texts, strict=True) if len(words(bare)) >= SHORTEST_PASSAGE_WORDS]
 
@@ -89,8 +91,8 @@ def section_passages(
     ]
 
 
-def _windows(lines: Sequence[str]) -> list[str]:
-    """The lines in runs of at most WINDOW_CHARS; a run ends before a heading where it is two thirds full.
+def _windows(lines: Sequence[str], window_chars: int) -> list[str]:
+    """The lines in runs of at most `window_chars`; a run ends before a heading where it is two thirds full.
 
     A run that has to end within a code fence leaves the next one to open it again.
     """
@@ -98,8 +100,8 @@ def _windows(lines: Sequence[str]) -> list[str]:
     size = 0
     fence = ""
     for line in lines:
-        at_heading = not fence and line.startswith("#") and 3 * size > 2 * WINDOW_CHARS
-        if windows[-1] and (at_heading or size + len(line) + 1 > WINDOW_CHARS):
+        at_heading = not fence and line.startswith("#") and 3 * size > 2 * window_chars
+        if windows[-1] and (at_heading or size + len(line) + 1 > window_chars):
             windows.append([fence] if fence else [])
             size = len(fence)
         if line.lstrip().startswith("```"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from web4_agent.backends.trainers.fast_layers import Layer, Masks, Norm, Projection, Rotation, forward_layer
+from web4_agent.backends.trainers.fast_layers import Layer, Masks, Norm, Projection, Rotation, Row, forward_layer
 from web4_agent.backends.trainers.fast_stack import FastStack, supports
 from web4_agent.backends.trainers.lora_model import LoraModel, ReferenceStack, load_for_training
 from web4_agent.domain.training import TrainPolicy
@@ -13,6 +13,7 @@ from web4_agent.domain.training import TrainPolicy
 SAMPLES = [[5, 6, 7, 8, 9], [10, 11, 12], list(range(20, 60)), [3]]
 CHOSEN = torch.tensor([0, 4, 5, 7, 20, 30, 47, 48])
 POLICY = TrainPolicy(rank=4, alpha=8, dropout=0.0)
+ROWS = [Row(3), Row(2, (1, 1))]
 
 
 @pytest.fixture(params=["base", "qwen_base"], scope="module")
@@ -33,6 +34,17 @@ def models(request: pytest.FixtureRequest) -> tuple[LoraModel, LoraModel]:
 def test_hidden_states_of_a_pack_equal_those_of_each_sample_alone(models: tuple[LoraModel, LoraModel]) -> None:
     reference, fast = (model.stack.hidden(SAMPLES, CHOSEN).detach() for model in models)
     torch.testing.assert_close(fast, reference, rtol=1e-5, atol=1e-5)
+
+
+def test_branches_see_their_beginning_and_not_one_another(models: tuple[LoraModel, LoraModel]) -> None:
+    beginning, branches = [5, 6, 7], [[8, 9], [10], [11, 12, 13]]
+    row = Row(3, tuple(map(len, branches)))
+    whole = [[*beginning, *(token for branch in branches for token in branch)]]
+    alone = [[*beginning, *branch] for branch in branches]
+    for model in models:
+        found = model.stack.hidden(whole, torch.arange(9), rows=[row]).detach()
+        wanted = model.stack.hidden(alone, torch.tensor([0, 1, 2, 3, 4, 8, 12, 13, 14])).detach()
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_logits_of_a_pack_equal_those_of_each_sample_alone(models: tuple[LoraModel, LoraModel]) -> None:
@@ -68,7 +80,7 @@ def test_the_written_out_backward_pass_is_the_derivative_of_the_forward_pass_wit
     rotation = Rotation(torch.rand(7, 1, 2, dtype=torch.float64), torch.rand(7, 1, 2, dtype=torch.float64))
     learned = [getattr(getattr(layer, name), part) for name in PROJECTIONS for part in ("a_ri", "b_or")]
     x = torch.randn(7, 8, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x, *_: forward_layer(x, layer, [3, 4], rotation, masks), (x, *learned))
+    assert torch.autograd.gradcheck(lambda x, *_: forward_layer(x, layer, ROWS, rotation, masks), (x, *learned))
 
 
 def test_equal_seeds_drop_the_same_and_others_do_not(base: Path) -> None:

@@ -60,6 +60,20 @@ def test_many_requests_are_spread_over_packs_and_keep_their_order(base: Path) ->
     assert together[120].mean == pytest.approx(alone.mean, abs=1e-5)
 
 
+def test_answers_to_one_question_score_together_as_each_does_alone(base: Path) -> None:
+    asked = (Message("user", "Why?"),)
+    answers = ("The cache.", "", "The cache was cold.", "The server was restarted.", "cold")
+    requests = tuple(ScoreRequest(asked, answer, top=2) for answer in answers)
+    together = score(ScoreJob(base, None, requests))
+    for request, found in zip(requests, together, strict=True):
+        (alone,) = score(ScoreJob(base, None, (request,)))
+        assert [token.token for token in found.tokens] == [token.token for token in alone.tokens]
+        assert [token.logprob for token in found.tokens] == pytest.approx(
+            [token.logprob for token in alone.tokens], abs=1e-5
+        )
+        assert [token.top[0][0] for token in found.tokens] == [token.top[0][0] for token in alone.tokens]
+
+
 def test_jobs_and_scores_survive_the_way_between_the_processes(base: Path) -> None:
     asked = ScoreJob(base, None, REQUESTS)
     assert decode_job(encode_job(asked)) == asked

@@ -60,6 +60,19 @@ class Masks:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One sample of a pack: a `beginning`, and `branches` that each go on from it and don't see one another; lengths in
+    tokens, stored one after another. A plain sample is a beginning alone."""
+
+    beginning: int
+    branches: tuple[int, ...] = ()
+
+    @property
+    def length(self) -> int:
+        return self.beginning + sum(self.branches)
+
+
+@dataclass(frozen=True, slots=True)
 class Rotation:
     """Rotary position embedding of each token: cosine and sine, shape (T, 1, half a head's width)."""
 
@@ -67,40 +80,56 @@ class Rotation:
     sin: Tensor
 
 
-def forward_layer(x_td: Tensor, layer: Layer, lengths: list[int], rotation: Rotation, masks: Masks) -> Tensor:
+def forward_layer(x_td: Tensor, layer: Layer, rows: list[Row], rotation: Rotation, masks: Masks) -> Tensor:
     """The layer with its adapter; differentiable with respect to x and the LoRA parameters."""
     qkv = (layer.query, layer.key, layer.value)
     query, key, value = _AttentionInput.apply(x_td, layer, rotation, masks.attention, *_learned(*qkv))  # type: ignore[no-untyped-call] # torch leaves apply untyped
-    attended = attend(query, key, value, lengths)
+    attended = attend(query, key, value, rows)
     x_td = _AttentionOutput.apply(attended, x_td, layer.output, masks.output, *_learned(layer.output))  # type: ignore[no-untyped-call] # as above
     learned = _learned(layer.gate, layer.up, layer.down)
     out: Tensor = _Mlp.apply(x_td, layer, masks, *learned)  # type: ignore[no-untyped-call] # as above
     return out
 
 
-def forward_base_layer(x_td: Tensor, layer: Layer, lengths: list[int], rotation: Rotation) -> Tensor:
+def forward_base_layer(x_td: Tensor, layer: Layer, rows: list[Row], rotation: Rotation) -> Tensor:
     """The layer without its adapter and without gradients."""
     normed, _ = _normed(x_td, layer.attention_norm)
     query, key, value = (_frozen(normed, each) for each in (layer.query, layer.key, layer.value))
     heads = [_split_heads(each, layer.head_width) for each in (query, key, value)]
-    attended = attend(_rotated(heads[0], rotation), _rotated(heads[1], rotation), heads[2], lengths)
+    attended = attend(_rotated(heads[0], rotation), _rotated(heads[1], rotation), heads[2], rows)
     x_td = x_td + _frozen(attended, layer.output)
     normed, _ = _normed(x_td, layer.mlp_norm)
     inner = functional.silu(_frozen(normed, layer.gate)).mul_(_frozen(normed, layer.up))
     return x_td + _frozen(inner, layer.down)
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, lengths: list[int]) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, rows: list[Row]) -> Tensor:
     """Causal attention inside each sample of the pack, shape (T, heads · width) from (T, heads, width): exact, and
     without a mask over the pack, so that the work grows with each sample's own length."""
-    parts = zip(*(torch.split(each, lengths) for each in (query, key, value)), strict=True)
-    attended = [
-        functional.scaled_dot_product_attention(
-            q.transpose(0, 1)[None], k.transpose(0, 1)[None], v.transpose(0, 1)[None], is_causal=True, enable_gqa=True
-        )[0].transpose(0, 1)
-        for q, k, v in parts
-    ]
+    lengths = [row.length for row in rows]
+    parts = zip(rows, *(torch.split(each, lengths) for each in (query, key, value)), strict=True)
+    attended = [piece for row, *qkv in parts for piece in (_attend_row(row, *qkv) if row.branches else [_causal(*qkv)])]
     return torch.cat(attended).flatten(1)
+
+
+def _attend_row(row: Row, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
+    """The beginning by itself, then each branch over the beginning and itself."""
+    sizes = [row.beginning, *row.branches]
+    (first_q, *queries), (first_k, *keys), (first_v, *values) = (torch.split(one, sizes) for one in (query, key, value))
+    pieces = [_causal(first_q, first_k, first_v)]
+    for q, k, v in zip(queries, keys, values, strict=True):
+        if not len(q):
+            continue
+        seen = torch.ones(len(q), row.beginning + len(q), dtype=torch.bool).tril(row.beginning)
+        pieces.append(_causal(q, torch.cat((first_k, k)), torch.cat((first_v, v)), seen))
+    return pieces
+
+
+def _causal(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None = None) -> Tensor:
+    """`seen` says which keys each query reads, where there are more keys than queries."""
+    q, k, v = (each.transpose(0, 1)[None] for each in (query, key, value))
+    attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=seen is None, enable_gqa=True)
+    return attended[0].transpose(0, 1)
 
 
 class _AttentionInput(Function):

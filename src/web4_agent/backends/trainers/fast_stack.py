@@ -17,6 +17,7 @@ from web4_agent.backends.trainers.fast_layers import (
     Norm,
     Projection,
     Rotation,
+    Row,
     forward_base_layer,
     forward_layer,
 )
@@ -50,24 +51,30 @@ class FastStack:
         self._layers = [_layer(each) for each in self._decoder.layers]
 
     def hidden(
-        self, samples: Sequence[Sequence[int]], chosen: Tensor, *, adapted: bool = True, dropout_seed: int | None = None
+        self,
+        samples: Sequence[Sequence[int]],
+        chosen: Tensor,
+        *,
+        adapted: bool = True,
+        dropout_seed: int | None = None,
+        rows: Sequence[Row] | None = None,
     ) -> Tensor:
-        lengths = [len(sample) for sample in samples]
+        rows = [Row(len(sample)) for sample in samples] if rows is None else list(rows)
         with torch.no_grad():
             x_td = self._decoder.embed_tokens(torch.tensor([token for sample in samples for token in sample]))
-            rotation = self._rotation(x_td, lengths)
+            rotation = self._rotation(x_td, rows)
         if adapted:
             masks = self._masks(x_td, dropout_seed)
             for layer, layer_masks in zip(self._layers, masks, strict=True):
-                x_td = forward_layer(x_td, layer, lengths, rotation, layer_masks)
+                x_td = forward_layer(x_td, layer, rows, rotation, layer_masks)
         else:
             for layer in self._layers:
-                x_td = forward_base_layer(x_td, layer, lengths, rotation)
+                x_td = forward_base_layer(x_td, layer, rows, rotation)
         normed: Tensor = self._decoder.norm(x_td.index_select(0, chosen))
         return normed
 
-    def _rotation(self, x_td: Tensor, lengths: list[int]) -> Rotation:
-        positions = torch.cat([torch.arange(length) for length in lengths])
+    def _rotation(self, x_td: Tensor, rows: Sequence[Row]) -> Rotation:
+        positions = torch.cat([part for row in rows for part in _positions(row)])
         cos, sin = self._decoder.rotary_emb(x_td[None], positions[None])
         half = cos.shape[-1] // 2
         return Rotation(cos[0, :, None, :half].contiguous(), sin[0, :, None, :half].contiguous())
@@ -82,6 +89,12 @@ class FastStack:
         pool = _mask_pool(draw, max(POOL_VALUES, 2 * widest), self._dropout)
         for layer in self._layers:
             yield Masks(*(_window(pool, draw, tokens, width) for width in _input_widths(layer)))
+
+
+def _positions(row: Row) -> list[Tensor]:
+    """Each branch counts on from the beginning."""
+    branches = [torch.arange(row.beginning, row.beginning + length) for length in row.branches]
+    return [torch.arange(row.beginning), *branches]
 
 
 def _mask_pool(draw: np.random.Generator, values: int, dropout: float) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from web4_agent.backends.trainers.fast_layers import Row
 from web4_agent.backends.trainers.peft_folder import Config, read_config, read_parameters, write_folder
 from web4_agent.domain.errors import ModelError
 from web4_agent.domain.training import TrainPolicy
@@ -28,10 +29,17 @@ class Stack(Protocol):
     """From token ids to the hidden states that the output head reads."""
 
     def hidden(
-        self, samples: Sequence[Sequence[int]], chosen: Tensor, *, adapted: bool = True, dropout_seed: int | None = None
+        self,
+        samples: Sequence[Sequence[int]],
+        chosen: Tensor,
+        *,
+        adapted: bool = True,
+        dropout_seed: int | None = None,
+        rows: Sequence[Row] | None = None,
     ) -> Tensor:
         """Hidden states after the final norm, shape (len(chosen), width), of the positions `chosen` in the concatenated
-        samples. Each sample sees itself only. `dropout_seed` None means no dropout; equal seeds give equal masks."""
+        samples. Each sample sees itself only. `dropout_seed` None means no dropout; equal seeds give equal masks.
+        `rows` says where samples branch; without it none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +86,38 @@ class ReferenceStack:
         self._decoder = peft_model.get_base_model().model
 
     def hidden(
-        self, samples: Sequence[Sequence[int]], chosen: Tensor, *, adapted: bool = True, dropout_seed: int | None = None
+        self,
+        samples: Sequence[Sequence[int]],
+        chosen: Tensor,
+        *,
+        adapted: bool = True,
+        dropout_seed: int | None = None,
+        rows: Sequence[Row] | None = None,
     ) -> Tensor:
+        rows = [Row(len(sample)) for sample in samples] if rows is None else rows
         self._peft_model.train(dropout_seed is not None)
         if dropout_seed is not None:
             torch.manual_seed(dropout_seed)
         if not adapted:
             with self._peft_model.disable_adapter():
-                return self._run(samples)[chosen]
-        return self._run(samples)[chosen]
+                return self._run(samples, rows)[chosen]
+        return self._run(samples, rows)[chosen]
 
-    def _run(self, samples: Sequence[Sequence[int]]) -> Tensor:
-        rows = [self._decoder(torch.tensor([list(each)]), use_cache=False).last_hidden_state[0] for each in samples]
-        return torch.cat(rows)
+    def _run(self, samples: Sequence[Sequence[int]], rows: Sequence[Row]) -> Tensor:
+        """Each branch is run again from the start of its sample, and its own part of that is kept."""
+        parts: list[Tensor] = []
+        for sample, row in zip(samples, rows, strict=True):
+            parts.append(self._states(sample[: row.beginning]))
+            start = row.beginning
+            for length in row.branches:
+                whole = [*sample[: row.beginning], *sample[start : start + length]]
+                parts.append(self._states(whole)[row.beginning :])
+                start += length
+        return torch.cat(parts)
+
+    def _states(self, tokens: Sequence[int]) -> Tensor:
+        found: Tensor = self._decoder(torch.tensor([list(tokens)]), use_cache=False).last_hidden_state[0]
+        return found
 
 
 def _assemble(base: Path, config: Any, start: Path | None, *, fast: bool, seed: int) -> LoraModel:

@@ -49,7 +49,8 @@ def without_text(document: Document, texts: Sequence[str]) -> Document:
 def full_text_windows(
     document: Document, template: frozenset[str], count: int, draw: int, window_chars: int = WINDOW_CHARS
 ) -> list[str]:
-    """Up to `count` windows of the text, of about `window_chars` each, cut between lines: the first (it holds the header) and others by `draw`.
+    """Up to `count` windows of the text, of about `window_chars` each, cut between lines: the first (it holds the
+    header) and others by `draw`.
 
     A later window is headed by the document's own first line, so that it says what it is part of.
     """

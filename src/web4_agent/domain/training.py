@@ -23,6 +23,9 @@ class TrainPolicy:
     """Kinds of a document's samples (`SampleKind`) that are trained; empty: all."""
     facts_share: float = 0.3
     """Part of the new tokens that short kinds (questions) may take before passages."""
+    text_share: float = 0.5
+    """Part of the new tokens that windows of full text may take before sections."""
+    window_tokens: int = 256
     loss_on_prompts: bool = False
     share_new: float = 0.4
     share_replay: float = 0.4

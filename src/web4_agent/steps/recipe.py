@@ -40,6 +40,8 @@ class _RecipeFile(BaseModel):
     replay_nights: list[Annotated[int, Field(ge=1)]] | None = None
     replay_ramp_nights: int | None = Field(None, ge=1)
     facts_share: Share | None = None
+    text_share: Share | None = None
+    window_tokens: int | None = Field(None, ge=32)
     kinds: list[Kind] | None = None
     loss_on_prompts: bool | None = None
     minimum_samples: int | None = Field(None, ge=1)

@@ -18,6 +18,9 @@ from web4_agent.steps.samples.passages import WINDOW_CHARS
 from web4_agent.steps.samples.screen import forbidden_text, screen, template_lines
 from web4_agent.storage.artifacts import hash_text
 
+SHORTEST_WINDOW_TOKENS = 64
+"""Less is no passage: a heading and a line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Material:
@@ -61,7 +64,8 @@ def choose(material: Material, policy: TrainPolicy) -> Chosen:
         held = hold_out(tonight, seed=policy.seed, template=template)
     kept_back = _by_document([*held, *material.earlier])
 
-    window = min(WINDOW_CHARS, CHARS_A_TOKEN * policy.max_sample_tokens)  # a longer one would be cut in training
+    passage = passage_tokens(policy, len(tonight))
+    window = min(WINDOW_CHARS, CHARS_A_TOKEN * passage)
 
     def build(documents: Iterable[Document]) -> list[DocumentSamples]:
         return [
@@ -89,6 +93,7 @@ def choose(material: Material, policy: TrainPolicy) -> Chosen:
         night_index=material.night_index,
         history=material.history,
         count_tokens=material.count_tokens,
+        passage_tokens=passage,
     )
     named = {one.id for one in tonight}
     others = other_days([item for item in material.earlier if item.document not in named], seed=policy.seed)
@@ -100,6 +105,13 @@ def general_sample(name: str, prompt: str, answer: str) -> Sample:
     """A question of general kind as a sample: it belongs to no document."""
     digest = ContentHash(hash_text(f"{prompt}\0{answer}"))
     return Sample(SampleId(f"g-{name}"), SampleKind.GENERAL, SampleOrigin.GENERAL, prompt, answer, None, digest)
+
+
+def passage_tokens(policy: TrainPolicy, documents: int) -> int:
+    """How long a window of full text is tonight: so long that each document's budget holds one, within the policy's
+    bounds. A longer one than `max_sample_tokens` would be cut in training."""
+    each = policy.share_new * policy.text_share * policy.max_tokens / max(1, documents)
+    return min(policy.window_tokens, policy.max_sample_tokens, max(SHORTEST_WINDOW_TOKENS, int(each)))
 
 
 def _of_kinds(samples: Sequence[Sample], policy: TrainPolicy) -> list[Sample]:

@@ -21,6 +21,9 @@ CHARS_A_TOKEN = 3
 RELAXED_SHARE = 1.5
 """With too few documents to keep `document_share`, one may have this many times its even part."""
 
+PASSAGE_SLACK = 1.5
+"""A window is cut between lines and carries its document's title: it may be longer than asked for."""
+
 FACTS = frozenset({SampleKind.QUESTION, SampleKind.BETWEEN, SampleKind.NOT_RECORDED})
 """Short kinds, of which many fit where one passage does.
 
@@ -73,15 +76,17 @@ def mix(
     night_index: int,
     history: History | None = None,
     count_tokens: Callable[[str], int] = estimated_tokens,
+    passage_tokens: int = 0,
 ) -> Mix:
     """The night's samples. `night_index` counts a lineage's nights from 1; replay grows to its full share by
     night `policy.replay_ramp_nights`.
 
     Shares are of loss-bearing tokens, the budget is of all tokens. A pool that runs dry leaves its share unfilled
-    rather than repeating samples. Within a part documents take turns, one sample each.
+    rather than repeating samples. Within a part documents take turns, one sample each. `passage_tokens`: the usual
+    length of a passage tonight; a document may have one even where its share of the night is less.
     """
     past = history or History()
-    night = _Night(policy, night_index, past, count_tokens)
+    night = _Night(policy, night_index, past, count_tokens, passage_tokens)
     tonight = {sample.document for sample in new}
     replayable = [sample for sample in replay_pool if sample.document not in tonight]
     shares = _shares(policy, night_index, has_replay=bool(replayable), has_general=bool(general_pool))
@@ -114,8 +119,14 @@ class _Night:
     """One mixing: sizes counted once a text, and the reason of each drop as it happens."""
 
     def __init__(
-        self, policy: TrainPolicy, night_index: int, past: History, count_tokens: Callable[[str], int]
+        self,
+        policy: TrainPolicy,
+        night_index: int,
+        past: History,
+        count_tokens: Callable[[str], int],
+        passage_tokens: int,
     ) -> None:
+        self.passage = passage_tokens
         self.policy = policy
         self.index = night_index
         self.past = past
@@ -159,28 +170,37 @@ class _Night:
         return _round_robin([by_document[one] for one in due]) + _round_robin([by_document[one] for one in rest])
 
     def fill_new(self, samples: Sequence[Sample], budget: float) -> list[Sample]:
-        """Facts first, up to their part of the budget; then passages, which would crowd them out: each is far longer.
+        """Facts first, then windows of full text, each up to its part of the budget; then sections; then what is left.
 
-        Room that either leaves is the other's.
+        In this order because each kind is far longer than the one before, and would crowd it out.
         """
         documents = len({sample.document for sample in samples})
         self.each = RELAXED_SHARE * budget / max(1, documents)
         facts = self.turns([sample for sample in samples if sample.kind in FACTS])
+        texts = self.turns([sample for sample in samples if sample.kind is SampleKind.FULL_TEXT])
+        sections = self.turns([sample for sample in samples if sample.kind is SampleKind.SECTION])
         chosen = self.fill(facts, self.policy.facts_share * budget, self.cost, SampleOrigin.NEW)
-        passages = self.turns([sample for sample in samples if sample.kind not in FACTS])
-        chosen += self.fill(passages, budget - sum(map(self.cost, chosen)), self.cost, SampleOrigin.NEW)
-        left = [sample for sample in facts if self.dropped.pop(sample.id, None)]
-        return chosen + self.fill(left, budget - sum(map(self.cost, chosen)), self.cost, SampleOrigin.NEW)
+        chosen += self.fill(texts, self.policy.text_share * budget, self.cost, SampleOrigin.NEW)
+        for some in (sections, texts, facts):
+            left = [one for one in some if one.id not in {kept.id for kept in chosen}]
+            for one in left:
+                self.dropped.pop(one.id, None)
+            chosen += self.fill(left, budget - sum(map(self.cost, chosen)), self.cost, SampleOrigin.NEW)
+        return chosen
 
     def fill(
         self, samples: Iterable[Sample], budget: float, size: Callable[[Sample], int], origin: SampleOrigin
     ) -> list[Sample]:
-        """Samples in their order while they fit `budget`, their document's part of it, and their document's life."""
+        """Samples in their order while they fit `budget`, their document's part of it, and their document's life.
+
+        A document's first one may be longer than its part: else a busy day would teach no passage.
+        """
         chosen: list[Sample] = []
+        met: set[DocumentId | None] = set()
         for sample in samples:
             if not self._has_life_left(sample):
                 self.dropped[sample.id] = OVER_LIFE
-            elif origin is SampleOrigin.NEW and self.used[sample.document] + size(sample) > self.each:
+            elif origin is SampleOrigin.NEW and sample.document in met and not self._has_room(sample, size(sample)):
                 self.dropped[sample.id] = OVER_SHARE
             elif size(sample) > budget:
                 if origin is SampleOrigin.NEW:
@@ -190,6 +210,7 @@ class _Night:
                 self.used[sample.document] += size(sample)
                 if sample.document is not None:
                     self.shown[sample.document] += self.policy.epochs
+                met.add(sample.document)
                 chosen.append(replace(sample, origin=origin))
         return chosen
 
@@ -222,7 +243,7 @@ class _Night:
             of_part = [sample for sample in samples if sample.origin is origin]
             documents = {sample.document for sample in of_part}
             even = sum(map(self.loss, of_part)) / max(1, len(documents))
-            limits[origin] = max(self.policy.document_share * whole, RELAXED_SHARE * even)
+            limits[origin] = max(self.policy.document_share * whole, RELAXED_SHARE * even, PASSAGE_SLACK * self.passage)
         return limits
 
     def result(self, chosen: list[Sample], new: Sequence[Sample]) -> Mix:
@@ -246,6 +267,9 @@ class _Night:
             dropped=tuple(self.dropped.items()),
             notes=tuple(notes),
         )
+
+    def _has_room(self, sample: Sample, size: int) -> bool:
+        return self.used[sample.document] + size <= self.each
 
     def _has_life_left(self, sample: Sample) -> bool:
         if sample.document is None:

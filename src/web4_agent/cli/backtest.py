@@ -89,7 +89,8 @@ def show(out: Console, report: "BacktestReport") -> None:
             ("bits per byte", summary.bits, report.base.bits),
             ("questions answered rightly", summary.recall, report.base.recall),
         ):
-            shown = table(f"{summary.recipe}: {name}", "after", *(f"{day:%m-%d}" for day in report.days))
+            out.print(f"[bold]{summary.recipe}: {name}[/bold]")
+            shown = table("", "after", *(f"{day:%m-%d}" for day in report.days))
             for cells in matrix_rows(report, matrix, base):
                 row(shown, cells[0], *(cell.removeprefix("0") or "0" for cell in cells[1:]))
             out.print(shown)

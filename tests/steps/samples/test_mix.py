@@ -194,3 +194,36 @@ def test_caps_hold_and_the_order_is_stable_whatever_comes(
     assert shown[DocumentId("d1")] <= 2
     assert shown[DocumentId("d8")] == 0
     assert sum(mixed.loss_tokens.values()) == sum(count_words(one.target) for one in mixed.samples)
+
+
+def passage(document: str, at: int, kind: SampleKind, size: int) -> Sample:
+    name = f"{document}-{kind.value}-{at}"
+    return Sample(
+        SampleId(name), kind, SampleOrigin.NEW, "", "w " * size, DocumentId(document), ContentHash("c"), system=name
+    )
+
+
+@pytest.mark.parametrize("count", [4, 12, 50])
+def test_a_small_night_on_many_documents_still_teaches_passages_of_most(count: int) -> None:
+    """A share that is taken of what is left shrinks with every drop, until no passage fits: it must not."""
+    new = documents("n", count, samples=4, size=8)
+    new += [passage(f"n{at}", turn, SampleKind.FULL_TEXT, 60) for at in range(count) for turn in range(2)]
+    new += [passage(f"n{at}", turn, SampleKind.SECTION, 200) for at in range(count) for turn in range(2)]
+    policy = replace(POLICY, max_tokens=count * 300)
+    mixed = mix(new, [], general(), policy, night_index=1, count_tokens=count_words, passage_tokens=60)
+    shown = {one.document for one in mixed.samples if one.kind is SampleKind.FULL_TEXT}
+    assert len(shown) >= 0.8 * count
+    assert sum(mixed.loss_tokens.values()) >= 0.5 * mixed.tokens
+    assert mixed.tokens >= 0.6 * policy.max_tokens
+
+
+def test_text_share_says_how_much_of_a_night_is_full_text() -> None:
+    new = documents("n", 20, samples=4, size=8)
+    new += [passage(f"n{at}", turn, SampleKind.FULL_TEXT, 60) for at in range(20) for turn in range(4)]
+    new += [passage(f"n{at}", turn, SampleKind.SECTION, 60) for at in range(20) for turn in range(4)]
+    parts = {}
+    for share in (0.1, 0.6):
+        policy = replace(POLICY, max_tokens=6_000, text_share=share)
+        mixed = mix(new, [], [], policy, night_index=1, count_tokens=count_words, passage_tokens=60)
+        parts[share] = sum(one.kind is SampleKind.FULL_TEXT for one in mixed.samples)
+    assert parts[0.1] < parts[0.6]

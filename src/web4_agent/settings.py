@@ -73,6 +73,9 @@ class TrainingSettings(_Table):
     kl_weight: float = Field(1.0, ge=0, description="pull towards the base on general text: stops forgetting")
     minimum_samples: int = Field(20, ge=1, description="a night on fewer learns noise; they wait for tomorrow")
     seed: int = Field(20_260_101, description="equal seed, samples and parent give equal weights on one machine")
+    recipe: str = Field(
+        "", description="a recipe file tried with `web4-agent backtest`: what it says stands over these"
+    )
 
 
 class GateSettings(_Table):

@@ -198,7 +198,7 @@ class Chosen:
     @property
     def train_policy(self) -> TrainPolicy:
         chosen = self.settings.training
-        return TrainPolicy(
+        policy = TrainPolicy(
             rank=chosen.rank,
             alpha=2 * chosen.rank,
             learning_rate=chosen.learning_rate,
@@ -210,6 +210,19 @@ class Chosen:
             max_tokens=chosen.max_tokens,
             seed=chosen.seed,
         )
+        return self._with_recipe(policy, chosen.recipe) if chosen.recipe else policy
+
+    def _with_recipe(self, policy: TrainPolicy, named: str) -> TrainPolicy:
+        from web4_agent.steps.recipe import read_recipe, shipped_recipes
+
+        path = named if named in shipped_recipes() else str(self.home.root / Path(named).expanduser())
+        recipe = read_recipe(path, policy)
+        if recipe.rebuild_nights or recipe.scale != 1.0:
+            raise SettingsError(
+                f"the recipe {named} scales or rebuilds, which a backtest tries and the night does not do",
+                f"remove scale and rebuild_nights from {named}, or training.recipe from {self.home.settings}",
+            )
+        return recipe.policy
 
     @property
     def gate_policy(self) -> GatePolicy:

@@ -77,6 +77,7 @@ def test_each_night_improves_its_own_day_most_and_a_recipe_without_replay_forget
     assert gains[2][0] == pytest.approx(gains[0][0] / 4, rel=0.05)
     assert gains[2][1] == pytest.approx(gains[1][1] / 2, rel=0.05)
     told = summary.bits_transfer
+    assert told.forgetting is not None
     assert told.forgetting == pytest.approx((gains[0][0] * 3 / 4 + gains[1][1] / 2) / 2, rel=0.05)
     assert told.backward == pytest.approx(-told.forgetting, rel=1e-6)
     assert told.forward == pytest.approx(0.0, abs=1e-9)

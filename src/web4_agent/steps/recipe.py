@@ -34,6 +34,7 @@ class _RecipeFile(BaseModel):
     tokens_per_step: int | None = Field(None, ge=64)
     max_sample_tokens: int | None = Field(None, ge=64)
     kl_weight: float | None = Field(None, ge=0)
+    general_loss: float | None = Field(None, ge=0)
     share_new: float | None = Field(None, gt=0, le=1)
     share_replay: Share | None = None
     share_general: Share | None = None

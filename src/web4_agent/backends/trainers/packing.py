@@ -20,7 +20,7 @@ for its backward pass under 1 GB."""
 class TokenSample:
     """`tokens[loss_start:]` bear loss, each weighing `weight`; `loss_start` ≥ 1, for nothing predicts the first token.
 
-    `general` samples are also held to the base model by the KL term.
+    `general` samples are also held to the base model by the KL term, and, weighing 0, by that alone.
     """
 
     id: SampleId
@@ -134,7 +134,7 @@ def _spread(samples: Sequence[TokenSample], count: int) -> list[list[int]]:
 
 
 def _in_training_order(samples: Sequence[TokenSample], policy: TrainPolicy) -> list[TokenSample]:
-    useful = [sample for sample in samples if sample.loss_tokens and sample.weight > 0]
+    useful = [sample for sample in samples if sample.loss_tokens and (sample.weight > 0 or sample.general)]
     chosen: list[TokenSample] = []
     tokens = 0
     for epoch in range(policy.epochs):

@@ -30,6 +30,8 @@ from web4_agent.storage.atomic import publish_folder, publish_text, remove_folde
 
 RESULT_NAME = "result.json"
 START_NAME = "start"
+LEAST_WEIGHT = 1e-9
+"""Of a step whose samples only hold the model to the base: nothing is divided by nothing."""
 BASE_FACTS = ("config.json", "tokenizer.json", "base.json")
 """Small files of a base that change when it does; base.json, where there is one, holds the hash of the weights."""
 
@@ -161,6 +163,8 @@ def _plan(job: TrainJob) -> tuple[Step, ...]:
     usable = [sample for sample in rendered if sample is not None]
     if job.policy.loss_on_prompts:
         usable = [replace(sample, loss_start=1) for sample in usable]
+    weight = job.policy.general_loss
+    usable = [replace(one, weight=one.weight * weight) if one.general else one for one in usable]
     steps = plan_steps(usable, job.policy)
     if not steps:
         raise TrainingError("no sample has a token to learn", "web4-agent status")
@@ -181,7 +185,7 @@ def _backward(model: LoraModel, pack: Pack, step: Step, policy: TrainPolicy, see
         hidden.detach(),
         model.head_vd,
         targets,
-        weights / step.loss_weight,
+        weights / max(step.loss_weight, LEAST_WEIGHT),
         base_hidden_nd=base_hidden,
         kl_scale=kl_scale,
     )

@@ -18,8 +18,8 @@ class TrainPolicy:
     clip: float = 1.0
     tokens_per_step: int = 4096
     max_sample_tokens: int = 1024
-    kl_weight: float = 0.1
-    general_loss: float = 1.0
+    kl_weight: float = 5.0
+    general_loss: float = 0.0
     """Weight of the answers of general samples as targets; at 0 they only hold the model to the base."""
     kinds: tuple[str, ...] = ()
     """Kinds of a document's samples (`SampleKind`) that are trained; empty: all."""

@@ -23,9 +23,9 @@ class TrainPolicy:
     """Weight of the answers of general samples as targets; at 0 they only hold the model to the base."""
     kinds: tuple[str, ...] = ()
     """Kinds of a document's samples (`SampleKind`) that are trained; empty: all."""
-    facts_share: float = 0.3
+    facts_share: float = 0.2
     """Part of the new tokens that short kinds (questions) may take before passages."""
-    text_share: float = 0.5
+    text_share: float = 0.7
     """Part of the new tokens that windows of full text may take before sections."""
     window_tokens: int = 256
     loss_on_prompts: bool = False

@@ -14,7 +14,7 @@ from web4_agent.steps.journal.parse import parse_document
 from web4_agent.steps.samples.choose import SHORTEST_WINDOW_TOKENS, Material, choose, general_sample, passage_tokens
 from web4_agent.steps.samples.mix import History
 
-POLICY = TrainPolicy(max_tokens=6_000)
+POLICY = TrainPolicy(max_tokens=6_000, text_share=0.5)
 
 
 def _documents() -> list[Document]:

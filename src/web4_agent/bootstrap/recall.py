@@ -55,9 +55,12 @@ def _journal_that_ships(runtime: "Daily") -> "Iterator[tuple[Database, Library]]
         database = Database(sqlite_url(Path(folder) / "ledger.db"))
         try:
             migrate(database)
-            index(IndexParts(database, JOURNAL, runtime.embedder(), lambda: store, runtime.now), IndexRequest())
-            parts = LibraryParts(database, lambda: store, runtime.embedder, TantivyWords, runtime.library_policy)
-            yield database, Library(parts)
+            parts = IndexParts(
+                database, JOURNAL, runtime.embedder(), lambda: store, runtime.now, watcher=runtime.watcher
+            )
+            index(parts, IndexRequest())
+            policy = runtime.library_policy
+            yield database, Library(LibraryParts(database, lambda: store, runtime.embedder, TantivyWords, policy))
         finally:
             database.close()
 

@@ -79,24 +79,31 @@ def _evaluate(
 def _show(out: Console, report: "EvaluationReport") -> None:
     out.print()
     out.print(report.sentence, markup=False, soft_wrap=True)
-    out.print(_gates(report.evaluation, report.outcomes))
+    _show_gates(out, report.evaluation, report.outcomes)
     if any(outcome.sentence.endswith("needs a reason to pass") for outcome in report.outcomes) and report.limit is None:
         out.print('let a quality gate pass: web4-agent evaluate --accept HARNESS "why"', markup=False, soft_wrap=True)
     out.print(f"answers and history: {report.html}", markup=False, soft_wrap=True)
 
 
-def _gates(evaluation: "Evaluation", outcomes: "Sequence[GateOutcome]"):  # type: ignore[no-untyped-def] # rich's table
-    shown = table(f"{evaluation.version} on {evaluation.engine}", "harness", "gate", "items", "95 % interval", "result")
+def _show_gates(out: Console, evaluation: "Evaluation", outcomes: "Sequence[GateOutcome]") -> None:
+    """A row a gate; below, a line for each that failed or was let pass."""
+    title = f"{evaluation.version} on {evaluation.engine}"
+    shown = table(title, "harness", "gate", "items", "score", "95 % interval", "limit", "result")
     for score, outcome in zip(evaluation.gated, outcomes, strict=True):
         row(
             shown,
             score.harness,
             score.gate,
             f"{score.passed} of {score.asked}",
+            f"{score.value:.1%}",
             f"{score.low:.0%} to {score.high:.0%}",
-            f"{'passed' if outcome.passed else 'failed'}: {outcome.sentence}",
+            f"{score.limit:.0%}",
+            "passed" if outcome.passed else "failed",
         )
-    return shown
+    out.print(shown)
+    for score, outcome in zip(evaluation.gated, outcomes, strict=True):
+        if not score.cleared:
+            out.print(f"{outcome.harness}: {outcome.sentence}", markup=False, soft_wrap=True)
 
 
 def _accept(runtime: "Runtime", accept: tuple[str, str], version: AdapterVersion | None, *, as_json: bool) -> bool:
@@ -109,7 +116,7 @@ def _accept(runtime: "Runtime", accept: tuple[str, str], version: AdapterVersion
         return accepted.passed
     out = console()
     out.print(f"recorded for {accepted.evaluation.id}", markup=False, soft_wrap=True)
-    out.print(_gates(accepted.evaluation, accepted.outcomes))
+    _show_gates(out, accepted.evaluation, accepted.outcomes)
     return accepted.passed
 
 

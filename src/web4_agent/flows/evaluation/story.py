@@ -63,6 +63,13 @@ class _Mark:
     at_utc: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Through:
+    """What a harness gave, as it is kept until the evaluation is recorded."""
+
+    results: Results
+
+
 def evaluate(parts: EvaluationParts, request: EvaluationRequest | None = None) -> EvaluationReport:
     """Raises UsageError for an unknown harness or version, SettingsError for a mistake in an item file, BusyError when
     another evaluation runs, EngineError; typed again, it goes on where it was."""
@@ -114,8 +121,8 @@ def _answers(
     parts: EvaluationParts, adapter: Adapter, asked: Sequence[tuple[Harness, Sequence[Item]]], begun: _Begun
 ) -> dict[str, Results]:
     """What each harness gave; those that are through already are not asked again."""
-    found = {one.name: _kept(Results, begun.folder / f"{one.name}.json") for one, _ in asked}
-    results = {name: kept for name, kept in found.items() if kept is not None}
+    found = {one.name: _kept(_Through, begun.folder / f"{one.name}.json") for one, _ in asked}
+    results = {name: kept.results for name, kept in found.items() if kept is not None}
     left = [(one, items) for one, items in asked if one.name not in results]
     if not left:
         return results
@@ -123,10 +130,10 @@ def _answers(
         recalled = [item for one, items in left if one.looks_up for item in items]
         look_up = open_parts.enter_context(parts.looking_up(recalled)) if recalled else look_nothing_up
         engine = open_parts.enter_context(closing(parts.launcher.start(served(adapter, parts.home, parts.artefact))))
-        before, total = 0, sum(len(items) for _, items in left)
+        before, total, started = 0, sum(len(items) for _, items in left), time.monotonic()
         for one, items in left:
-            results[one.name] = _ask(parts, _Model(engine, look_up), one, items, _Pace(before, total, begun.started))
-            publish_text(to_json(results[one.name]), begun.folder / f"{one.name}.json")
+            results[one.name] = _ask(parts, _Model(engine, look_up), one, items, _Pace(before, total, started))
+            publish_text(to_json(_Through(results[one.name])), begun.folder / f"{one.name}.json")
             parts.reached(f"evaluation.{one.name}.done")
             before += len(items)
     return results

@@ -15,13 +15,8 @@ _CALLS_CAP = 10
 
 
 def calls_in(answer: str, pack: Pack) -> list[Call]:
-    """Every call, in order; a repetition counts once."""
-    found = _json_calls(answer) if pack.syntax is Syntax.JSON else _tag_calls(answer, pack.tools)
-    distinct: list[Call] = []
-    for call in found:
-        if call not in distinct:
-            distinct.append(call)
-    return distinct
+    """Every call, in order; one that is repeated is there twice, as an editor would carry it out twice."""
+    return list(_json_calls(answer) if pack.syntax is Syntax.JSON else _tag_calls(answer, pack.tools))
 
 
 def _json_calls(answer: str) -> Iterator[Call]:

@@ -89,8 +89,9 @@ class Sandbox:
         folder = self._inside(_path(call) or ".")
         if not folder.is_dir():
             raise Refused(f"there is no folder {_path(call)}")
-        names = self._files() if call.arguments.get("recursive") else [entry.name for entry in sorted(folder.iterdir())]
-        return "\n".join(names)
+        if not call.arguments.get("recursive"):
+            return "\n".join(entry.name for entry in sorted(folder.iterdir()))
+        return "\n".join(name for name in self._files() if (self._root / name).is_relative_to(folder))
 
     def find_files(self, call: Call) -> str:
         pattern = _text(call, "pattern")

@@ -93,7 +93,7 @@ def test_a_model_that_refuses_everything_does_not_pass_the_refusals(world: World
 
 def test_a_ship_gate_blocks_and_no_reason_helps(world: World) -> None:
     report = run(world, all_but("constructor"))
-    assert outcome(report, "constructor") == (False, "pass rate 0.0% against 95%: blocks")
+    assert outcome(report, "constructor") == (False, "pass rate 0.0% against 95.0%: blocks")
     with pytest.raises(UsageError, match="ship gate"):
         accept(accepting(world), "constructor", "we know")
     with pytest.raises(UsageError, match="ship gate"):
@@ -161,11 +161,11 @@ def test_history_and_change_are_in_both_reports(world: World) -> None:
     second = run(world, perfect())
     for path in (second.markdown, second.html):
         text = path.read_text()
-        assert "+100.0" in text
+        assert "+100.0 points" in text
         assert f"{first.evaluation.at_utc:%Y-%m-%d %H:%M}" in text
     changed = tuple(replace(one, items=one.items[1:]) if one.name == "tron" else one for one in HARNESSES)
     third = evaluate(replace(parts(world, perfect()), load=lambda: changed), EvaluationRequest(("tron",)))
-    assert "+0.0, other items" in third.markdown.read_text()
+    assert "+0.0 points, other items" in third.markdown.read_text()
 
 
 def test_what_failed_is_shown_with_question_answer_and_reason(world: World) -> None:

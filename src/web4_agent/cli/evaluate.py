@@ -95,9 +95,9 @@ def _show_gates(out: Console, evaluation: "Evaluation", outcomes: "Sequence[Gate
             score.harness,
             score.gate,
             f"{score.passed} of {score.asked}",
-            f"{score.value:.1%}",
-            f"{score.low:.0%} to {score.high:.0%}",
-            f"{score.limit:.0%}",
+            score.told(score.value),
+            f"{score.told(score.low)} to {score.told(score.high)}",
+            score.told(score.limit),
             "passed" if outcome.passed else "failed",
         )
     out.print(shown)

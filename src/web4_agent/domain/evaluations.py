@@ -62,6 +62,10 @@ class HarnessScore:
     def cleared(self) -> bool:
         return self.value >= self.limit
 
+    def told(self, figure: float) -> str:
+        """The value, a bound or the limit, as this measure is written: 95.0%, or 0.980 for F1."""
+        return f"{figure:.1%}" if self.measure is Measure.RATE else f"{figure:.3f}"
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:

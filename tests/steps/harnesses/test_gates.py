@@ -77,7 +77,11 @@ def test_reasons_help_the_gate_they_are_for_and_no_ship_gate() -> None:
     assert "accepted by lena, 2026-03-02: because" in judge(bad, reasons)[0].sentence
 
 
+def test_f1_is_written_as_f1() -> None:
+    assert judge([scored("refusal", 2, positive=True)])[0].sentence == "F1 0.974 against 0.980: blocks"
+
+
 def test_a_score_that_is_not_sure_says_so() -> None:
     assert "20 items are too few to be sure of it" in judge([scored("tron")])[0].sentence
     sure = replace(scored("tron"), low=0.95)
-    assert judge([sure])[0].sentence == "pass rate 100.0% against 90%: cleared"
+    assert judge([sure])[0].sentence == "pass rate 100.0% against 90.0%: cleared"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, select_autoescape
 
-from web4_agent.domain.evaluations import OVERALL, HarnessScore, ItemResult, Measure
+from web4_agent.domain.evaluations import OVERALL, HarnessScore, ItemResult
 from web4_agent.flows.evaluation.parts import EvaluationReport
 from web4_agent.steps.harnesses import NAMES
 
@@ -102,8 +102,8 @@ def gate_rows(report: EvaluationReport) -> list[GateRow]:
             score.title,
             score.gate,
             _figure(score),
-            f"{score.low:.1%} to {score.high:.1%}",
-            f"{score.limit:.0%}" if score.measure is Measure.RATE else f"{score.limit:.2f}",
+            f"{score.told(score.low)} to {score.told(score.high)}",
+            score.told(score.limit),
             f"{score.passed} of {score.asked}",
             _change(score, report.before(score.harness)),
             outcome.passed,
@@ -144,13 +144,13 @@ def _history_lines(report: EvaluationReport) -> list[str]:
 
 
 def _figure(score: HarnessScore) -> str:
-    return f"{score.value:.1%}" if score.measure is Measure.RATE else f"F1 {score.value:.3f}"
+    return score.told(score.value)
 
 
 def _change(score: HarnessScore, before: HarnessScore | None) -> str:
     if before is None:
         return ""
-    points = f"{100 * (score.value - before.value):+.1f}"
+    points = f"{100 * (score.value - before.value):+.1f} points"
     return points if score.items == before.items else f"{points}, other items"
 
 

@@ -80,7 +80,7 @@ def judge(scores: Sequence[HarnessScore], acceptances: Collection[Acceptance] = 
 
 
 def _outcome(found: HarnessScore, reason: Acceptance | None) -> GateOutcome:
-    figures = f"{found.measure} {found.value:.1%} against {found.limit:.0%}"
+    figures = f"{found.measure} {found.told(found.value)} against {found.told(found.limit)}"
     if found.cleared:
         sure = "" if found.low >= found.limit else f"; {found.asked} items are too few to be sure of it"
         return GateOutcome(found.harness, passed=True, sentence=f"{figures}: cleared{sure}")

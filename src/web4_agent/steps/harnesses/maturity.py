@@ -51,7 +51,7 @@ def _definition_complaint(
 ) -> str | None:
     lacking = [words[0] for words in facets if not _said(text, words)]
     if lacking:
-        return f"does not say: {', '.join(lacking)}"
+        return f"does not say: {', '.join(f'{beginning}…' for beginning in lacking)}"
     foreign = [word for word in against if _said(text, (word,))]
     if foreign:
         return f"says what defines another level: {', '.join(foreign)}"

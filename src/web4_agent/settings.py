@@ -193,6 +193,10 @@ class RetentionSettings(_Table):
     run_folders: int = Field(14, ge=1, description="work of two weeks of nights, to look into a rejection")
 
 
+class EvaluationSettings(_Table):
+    team_items: str = Field("", description="folder of your own items, HARNESS.toml each, asked beside those that ship")
+
+
 class Settings(BaseSettings):
     """All settings of one home."""
 
@@ -212,6 +216,7 @@ class Settings(BaseSettings):
     probation: ProbationSettings = ProbationSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     retention: RetentionSettings = RetentionSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
 
     @classmethod
     def settings_customise_sources(  # type: ignore[override] # the other sources are not wanted

@@ -33,7 +33,7 @@ def test_help_loads_no_heavy_library() -> None:
     [
         *("init", "index", "evening", "morning", "ask", "status", "adapters", "rollback", "doctor", "demo"),
         *("report", "distribution", "satisfaction", "hot", "feedback", "why", "export"),
-        *("schedule", "run", "up"),
+        *("schedule", "run", "up", "evaluate"),
     ],
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from web4_agent.backends.trainers.base import Trainer
     from web4_agent.backends.vectors.base import VectorStore
     from web4_agent.steps.judging.measure import GateItems
-    from web4_agent.steps.retrieval.library import Library
+    from web4_agent.steps.retrieval.library import Library, LibraryPolicy
     from web4_agent.storage.database import Database
 
 
@@ -168,13 +168,18 @@ class Chosen:
     def library(self) -> "Library":
         """The day's retrieval, one for this process."""
         from web4_agent.backends.lexical.tantivy_words import TantivyWords
-        from web4_agent.steps.retrieval.library import Library, LibraryParts, LibraryPolicy
+        from web4_agent.steps.retrieval.library import Library, LibraryParts
+
+        return Library(LibraryParts(self.database, self.open_store, self.embedder, TantivyWords, self.library_policy))
+
+    @property
+    def library_policy(self) -> "LibraryPolicy":
+        from web4_agent.steps.retrieval.library import LibraryPolicy
 
         chosen = self.settings.retrieval
-        policy = LibraryPolicy(
+        return LibraryPolicy(
             chosen.results, chosen.tool_results, chosen.similarity, chosen.context_tokens, chosen.hot_documents
         )
-        return Library(LibraryParts(self.database, self.open_store, self.embedder, TantivyWords, policy))
 
     def prepare_base(self, say: Callable[[str], None]) -> ContentHash:
         """Convert the base model once; returns the hash of the file that serves."""

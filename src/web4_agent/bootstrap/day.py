@@ -3,7 +3,9 @@
 Part of the runtime, over what the settings choose.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from web4_agent.domain.queries import RouteDecision
@@ -11,6 +13,7 @@ from web4_agent.domain.queries import RouteDecision
 if TYPE_CHECKING:
     from web4_agent.flows.collections import CollectionParts
     from web4_agent.flows.day import DayParts
+    from web4_agent.flows.evaluation import AcceptParts, EvaluationParts
     from web4_agent.flows.exporting import ExportParts
     from web4_agent.flows.feedback import FeedbackParts
     from web4_agent.flows.provenance import ProvenanceParts
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from web4_agent.flows.reporting import ReportingParts
     from web4_agent.flows.serving import ServingParts
     from web4_agent.flows.tooling import ToolParts
+    from web4_agent.steps.harnesses import Harness
     from web4_agent.steps.route import Known, Wish
 
 from web4_agent.bootstrap.night import Nightly
@@ -114,3 +118,30 @@ class Daily(Nightly):
         from web4_agent.flows.provenance import ProvenanceParts
 
         return ProvenanceParts(self.database, self.embedder, self.open_store)
+
+    def evaluation_parts(self) -> "EvaluationParts":
+        from web4_agent.bootstrap.recall import looking_up
+        from web4_agent.flows.evaluation import EvaluationParts
+
+        return EvaluationParts(
+            self.database,
+            self.home,
+            self.exporter.artefact_name,
+            self.launcher,
+            self.harnesses,
+            lambda items: looking_up(self, items),
+            self.now,
+            self.watcher,
+        )
+
+    def harnesses(self) -> "tuple[Harness, ...]":
+        """The nine, with a team's own items. Raises SettingsError."""
+        from web4_agent.steps.harnesses import load_harnesses
+
+        own = self.settings.evaluation.team_items
+        return load_harnesses(self.home.root / Path(own).expanduser() if own else None)
+
+    def accept_parts(self) -> "AcceptParts":
+        from web4_agent.flows.evaluation import AcceptParts
+
+        return AcceptParts(self.database, os.environ.get("USER") or str(os.getuid()), self.now)

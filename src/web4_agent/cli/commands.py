@@ -13,6 +13,7 @@ from web4_agent.cli import (
     demo,
     distribution,
     doctor,
+    evaluate,
     evening,
     export,
     feedback,
@@ -47,6 +48,7 @@ def register(app: typer.Typer) -> None:
     app.command("evening")(evening.command)
     app.command("morning")(morning.command)
     app.command("backtest")(backtest.command)
+    app.command("evaluate")(evaluate.command)
     app.command("ask")(ask.command)
     app.command("route")(route.command)
     app.command("status")(status.command)

@@ -33,6 +33,10 @@ class Home:
         return self.root / "locks" / "backup.lock"
 
     @property
+    def evaluation_lock(self) -> Path:
+        return self.root / "locks" / "evaluation.lock"
+
+    @property
     def adapters(self) -> Path:
         return self.root / "adapters"
 

@@ -4,7 +4,7 @@ Called by the loaders of canaries, margins, challenges and texts. Knows nothing 
 """
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -56,6 +56,13 @@ class Table:
         if not isinstance(value, list) or not value:
             raise self.wrong(key, 'must be a list of lists: [["contains_any", "word"]]')
         return tuple(Table(self.source, self.name, {key: row}).texts(key) for row in value)
+
+    def mapping(self, key: str) -> Mapping[str, object]:
+        """A table within the item; empty where it is left out."""
+        value = self.values.get(key, {})
+        if not isinstance(value, dict):
+            raise self.wrong(key, "must be a table: { name = value }")
+        return value
 
     def wrong(self, key: str, complaint: str) -> SettingsError:
         return SettingsError(f"{self.source}: {self.name}: key '{key}' {complaint}", _HINT)

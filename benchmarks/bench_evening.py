@@ -1,6 +1,6 @@
 """Where an evening's time goes: whole real nights with the default model, step by step, against the limits.
 
-    python benchmarks/bench_evening.py [--samples 50] [--nights 1] [--items 40] [--home FOLDER]
+    python benchmarks/bench_evening.py [--samples 50] [--nights 1] [--items 40] [--journal FOLDER] [--home FOLDER]
 
 Each night indexes one of the journal's fullest days (`../shared/journal` where it is there, else the demo's), trains on
 exactly so many samples, and goes through the gate on the served bytes: `index` is added to the steps of the run's own
@@ -49,9 +49,10 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=50)
     parser.add_argument("--nights", type=int, default=1)
     parser.add_argument("--items", type=int, default=40, help="margin items a stratum")
+    parser.add_argument("--journal", type=Path, help="else the shared one, else the demo's")
     parser.add_argument("--home", type=Path, help="where to work; else a temporary folder")
     asked = parser.parse_args()
-    journal = SHARED if SHARED.is_dir() else JOURNAL
+    journal = asked.journal or (SHARED if SHARED.is_dir() else JOURNAL)
     home = asked.home or Path(tempfile.mkdtemp(prefix="web4-evening-"))
     chosen = {
         "journal.root": str(journal),

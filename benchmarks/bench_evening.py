@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--journal", type=Path, help="else the shared one, else the demo's")
     parser.add_argument("--home", type=Path, help="where to work; else a temporary folder")
     asked = parser.parse_args()
-    journal = asked.journal or (SHARED if SHARED.is_dir() else JOURNAL)
+    journal = (asked.journal or (SHARED if SHARED.is_dir() else JOURNAL)).resolve()
     home = asked.home or Path(tempfile.mkdtemp(prefix="web4-evening-"))
     chosen = {
         "journal.root": str(journal),

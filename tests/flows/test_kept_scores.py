@@ -1,6 +1,7 @@
 """What last night measured of production is read again tonight, and measured again where the engine has changed."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,8 @@ from web4_agent.backends.engines.scripted import Script, ScriptedLauncher
 from web4_agent.domain.errors import EngineError
 from web4_agent.domain.ids import BASE, AdapterVersion, RunId
 from web4_agent.domain.runs import RunState
+from web4_agent.domain.speech import Message
+from web4_agent.domain.verdicts import Decision
 from web4_agent.flows.night import NightReport
 from web4_agent.flows.night.judging import read_measurement
 from web4_agent.flows.night.kept_scores import ASKED_AGAIN, drawn
@@ -43,6 +46,12 @@ def second_night(world: World, launcher: ScriptedLauncher) -> NightReport:
 
 def produced(world: World, report: NightReport) -> Measurement:
     return read_measurement(world.home.run(report.run) / "scores" / "production.json")
+
+
+def produced_by(world: World) -> Measurement:
+    """Of the night that is open: the newest."""
+    files = world.home.runs.glob("*/scores/production.json")
+    return read_measurement(max(files, key=lambda path: path.stat().st_mtime))
 
 
 def served_by(world: World, version: str) -> ServedAdapter:
@@ -92,9 +101,15 @@ def test_an_engine_that_measures_otherwise_is_asked_everything(world: World) -> 
 
 
 def test_an_engine_that_no_longer_speaks_is_found_out(world: World) -> None:
-    launcher = ScriptedLauncher(Script(likelihood=world.likelihood, answer=lambda *_: ""))
-    with pytest.raises(EngineError, match="answered nothing"):
-        second_night(world, launcher)
+    """Golden's engine does: else it would be golden that stops the night."""
+
+    def silent(adapter: ServedAdapter, messages: Sequence[Message]) -> str:
+        return messages[-1].content if adapter.version == BASE else ""
+
+    with world.database.read() as connection:
+        production = adapters.read_pointer(connection).production
+    with pytest.raises(EngineError, match=f"answered nothing .* as {production}"):
+        second_night(world, ScriptedLauncher(Script(likelihood=world.likelihood, answer=silent)))
 
 
 def test_held_out_texts_that_are_no_numbers_stop_the_night(world: World) -> None:
@@ -130,6 +145,28 @@ def test_a_rejected_night_does_not_have_production_measured_twice(tmp_path: Path
     assert made.night(launcher=first).state is RunState.REJECTED
     assert made.night(SECOND, launcher=second).state is RunState.REJECTED
     assert requests(second, BASE)[0] < requests(first, BASE)[0] / 2
+
+
+def test_a_measurement_that_was_void_is_not_kept(tmp_path: Path) -> None:
+    made = World(tmp_path, export_fault=0.7, items=FEW_ITEMS).write_journal()
+    made.index()
+    assert made.night().verdicts[-1].decision is Decision.VOID
+    assert list(made.home.runs.glob("production-*.json")) == []
+
+
+def test_a_night_that_is_killed_after_measuring_ends_with_the_figures_of_one_that_was_not(world: World) -> None:
+    class Killed(BaseException):
+        """Stands for SIGKILL."""
+
+    def die(point: str) -> None:
+        if point == "measure.done":
+            raise Killed
+
+    with pytest.raises(Killed):
+        world.night(SECOND, reached=die)
+    drawn_before = [item for item, _ in produced_by(world).scores.rescored]
+    report = world.night(SECOND)
+    assert [item for item, _ in produced(world, report).scores.rescored] == drawn_before
 
 
 def test_only_what_serves_is_kept(world: World) -> None:

@@ -59,7 +59,6 @@ def _production(parts: NightParts, run: Run, adapter: ServedAdapter, held_out: S
         log.warning("night.kept_scores_refused run=%s adapter=%s", run.id, adapter.version)
     measured = _measure(parts, "measure", adapter, held_out, rescore=True)
     require_trusted(measured)
-    kept_scores.keep(parts, adapter, measured)
     return measured
 
 
@@ -124,6 +123,8 @@ def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exporte
         trained_parity=_trained_parity(parts, trial.collected.production, exported),
         audit=_audit(parts, read_samples(trial.prepared.file).train),
     )
+    if verdict.decision is not Decision.VOID:  # not before: a measure step that is run again finds what it found
+        kept_scores.keep(parts, served_version(parts, trial.collected.production), production)
     if verdict.decision is Decision.PROMOTE:
         kept_scores.keep(parts, adapter, candidate)
     return Judged(file, verdict)

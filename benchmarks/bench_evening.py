@@ -19,17 +19,18 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
 
+from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.backends.trainers.base import Trainer, TrainJob
-from web4_agent.backends.trainers.peft_trainer import PeftTrainer
 from web4_agent.bootstrap import Runtime, found_home
 from web4_agent.cli.demo import JOURNAL
+from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainedAdapter, TrainProgress
 from web4_agent.flows.indexing import IndexRequest, index
 from web4_agent.flows.night import NightReport, NightRequest, evening
@@ -108,19 +109,32 @@ class _Memory:
             self.peak = max(self.peak, _held_bytes())
 
 
-class _Bounded(PeftTrainer):
-    """Trains on exactly so many samples, evenly chosen."""
+@dataclass
+class _Bounded:
+    """The trainer of the settings, given exactly so many samples, evenly chosen."""
 
-    def __init__(self, inner: Trainer, samples: int) -> None:
-        super().__init__()
-        self._inner, self._samples = inner, samples
-        self.given = 0
+    inner: Trainer
+    samples: int
+    given: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
 
     def train(self, job: TrainJob, progress: Callable[[TrainProgress], None]) -> TrainedAdapter:
         there = len(job.samples)
-        self.given = min(self._samples, there)
+        self.given = min(self.samples, there)
         some = tuple(job.samples[at * there // self.given] for at in range(self.given))
-        return self._inner.train(replace(job, samples=some), progress)
+        return self.inner.train(replace(job, samples=some), progress)
+
+    def scale(self, trained: TrainedAdapter, weight: float, out: Path) -> None:
+        self.inner.scale(trained, weight, out)
+
+    def score(self, base: Path, adapter: Path | None, requests: Sequence[ScoreRequest]) -> list[TextScore]:
+        return self.inner.score(base, adapter, requests)
+
+    def token_counts(self, base: Path, texts: Sequence[str]) -> list[int]:
+        return self.inner.token_counts(base, texts)
 
 
 def _night(runtime: Runtime, days: IndexRequest, number: int, samples: int) -> None:

@@ -144,7 +144,17 @@ def run_morning(world: KilledWorld, reached: Reached, arguments: Mapping[str, st
     del arguments
     launcher = ScriptedLauncher(Script(likelihood=world.likelihood))
     challenges = load_challenges()[:4]
-    parts = MorningParts(world.database, world.home, ARTEFACT, launcher, challenges, world.clock, reached=reached)
+    parts = MorningParts(
+        world.database,
+        world.home,
+        ARTEFACT,
+        launcher,
+        challenges,
+        world.clock,
+        world.items,
+        world.gate,
+        reached=reached,
+    )
     return str(morning(parts).passed)
 
 

@@ -3,6 +3,7 @@
 Part of the runtime, over what the settings choose.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from web4_agent import settings as configuration
 from web4_agent.domain.ids import AdapterVersion
 
 if TYPE_CHECKING:
+    from web4_agent.backends.engines.base import ScoreRequest
     from web4_agent.backends.vectors.base import VectorStore
+    from web4_agent.domain.speech import TextScore
     from web4_agent.flows.backing_up import BackupParts
     from web4_agent.flows.backtest import BacktestParts
     from web4_agent.flows.doctor import DoctorParts
@@ -83,7 +86,10 @@ class Nightly(Chosen):
             self.launcher,
             load_challenges(),
             self.now,
-            self.watcher,
+            self.gate_items(),
+            self.gate_policy,
+            copy_scores=self._copy_scores,
+            watcher=self.watcher,
         )
 
     def backtest_parts(self, folder: Path, items_per_stratum: int) -> "BacktestParts":
@@ -104,6 +110,12 @@ class Nightly(Chosen):
             now=self.now,
             watcher=self.watcher,
         )
+
+    def _copy_scores(self, adapter: Path | None, requests: "Sequence[ScoreRequest]") -> "list[TextScore]":
+        """The trainer's likelihoods, for engines that give none."""
+        from web4_agent.backends.exporters.base_model import load_base
+
+        return self.trainer.score(load_base(self.home.base_model).folder, adapter, requests)
 
     def rollback_parts(self) -> "RollbackParts":
         from web4_agent.flows.rollback import RollbackParts

@@ -7,6 +7,7 @@ from web4_agent.domain.errors import SettingsError, UsageError
 from web4_agent.domain.verdicts import Canary, Check
 from web4_agent.steps.judging.challenges import (
     ChallengeResult,
+    by_change,
     compare,
     load_challenges,
     run_challenges,
@@ -61,8 +62,31 @@ def test_losses_alone_fail_the_morning_when_chance_does_not_explain_them() -> No
     assert not comparison.passed
 
 
+def test_the_difference_of_the_scores_has_students_interval_reckoned_by_hand() -> None:
+    """Changes 0.5, 0, 0, -0.25: mean 0.0625, sd 0.314576, t(0.975, 3) = 3.18245, so 0.0625 ± 0.500567."""
+    found = compare(results(0.0, 0.5, 1.0, 0.5), results(0.5, 0.5, 1.0, 0.25)).difference
+    assert found is not None
+    assert (found.count, found.mean, found.confidence) == (4, 0.0625, 0.95)
+    assert (found.low, found.high) == (pytest.approx(-0.438067, abs=1e-5), pytest.approx(0.563067, abs=1e-5))
+
+
+def test_what_changed_most_stands_first_and_what_did_not_change_last() -> None:
+    before = [
+        ChallengeResult(name, "t", "p", f"was {name}", 0.5, "") for name in ("same", "words", "up", "down", "far")
+    ]
+    after = [
+        before[0],
+        *(
+            ChallengeResult(name, "t", "p", f"is {name}", score, "")
+            for name, score in (("words", 0.5), ("up", 1.0), ("down", 0.25), ("far", 0.0))
+        ),
+    ]
+    assert [pair[1].id for pair in by_change(compare(before, after).pairs)] == ["far", "down", "up", "words", "same"]
+
+
 def test_no_queries_are_no_pass() -> None:
     comparison = compare([], [])
+    assert comparison.difference is None
     assert not comparison.passed
     assert "no data is not a pass" in comparison.sentence
 

@@ -74,10 +74,10 @@ def holds(path: Path, doomed: Doomed) -> bool:
 
 
 def _clear_runs(home: Home, doomed: Doomed) -> int:
-    """Folders of the runs that handled it, others that mention it, and golden's measurements: they cost minutes."""
+    """Folders of the runs that handled it, others that mention it, and kept measurements: they cost minutes."""
     folders = [path for path in home.runs.iterdir() if path.is_dir() and path.name != doomed.own_run]
     gone = [path for path in folders if path.name in doomed.runs or any(holds(one, doomed) for one in _files(path))]
-    for measured in home.runs.glob("golden-*.json"):
+    for measured in home.runs.glob("*.json"):
         measured.unlink()
     return _remove(gone)
 

@@ -1,5 +1,6 @@
 """The second half of the night: measure production and golden, export a candidate, measure it, judge it."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,37 +8,58 @@ from pathlib import Path
 
 from web4_agent.backends.engines.base import Engine, ScoreRequest, ServedAdapter
 from web4_agent.domain.errors import IntegrityError, ModelError
-from web4_agent.domain.ids import BASE, AdapterVersion
+from web4_agent.domain.ids import BASE, AdapterVersion, ContentHash
 from web4_agent.domain.runs import Run
 from web4_agent.domain.samples import HeldOut, Sample
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainedAdapter
-from web4_agent.domain.verdicts import SampleAudit
+from web4_agent.domain.verdicts import Decision, SampleAudit
+from web4_agent.flows.night import kept_scores
 from web4_agent.flows.night.learning import read_samples
 from web4_agent.flows.night.parts import BEGIN_ANEW, Collected, Exported, Judged, Measured, NightParts, Prepared, Trial
 from web4_agent.records import adapters, documents
 from web4_agent.steps.judging.gate import SERVED_BYTES, TRAINERS_COPY, judge
-from web4_agent.steps.judging.measure import Measurement, Scorer, measure, require_trusted
-from web4_agent.steps.judging.texts import kl_from_scores, parity_change, parity_from_scores, parity_requests
+from web4_agent.steps.judging.measure import GateItems, Measurement, Scorer, measure, require_trusted
+from web4_agent.steps.judging.texts import kl_from_scores, parity_change
 from web4_agent.steps.promote import served, version_of
 from web4_agent.steps.samples.audit import audit
 from web4_agent.storage.artifacts import hash_file, hash_text
 from web4_agent.storage.atomic import publish_folder, publish_text
 from web4_agent.storage.payload import read_json, to_json
 
+log = logging.getLogger(__name__)
+
 
 def measure_before(parts: NightParts, run: Run, collected: Collected, prepared: Prepared) -> Measured:
     """Measure production on everything, and golden on the gate's items; one measurement serves where they are one."""
     held_out = read_samples(prepared.file).held_out
     folder = parts.home.run(run.id) / "scores"
-    production = _measure(parts, "measure", served_version(parts, collected.production), held_out, rescore=True)
-    require_trusted(production)
+    adapter = served_version(parts, collected.production)
+    kept_scores.forget_others(parts, adapter, _weights_of(parts, collected.production))
+    production = _production(parts, run, adapter, held_out)
     files = Measured(folder / "production.json", folder / "golden.json")
     publish_text(to_json(production), files.production)
     parts.reached("measure.production")
     golden = production if collected.golden == collected.production else _golden(parts, collected.golden)
     publish_text(to_json(golden), files.golden)
     return files
+
+
+def _production(parts: NightParts, run: Run, adapter: ServedAdapter, held_out: Sequence[HeldOut]) -> Measurement:
+    """As measured by the night that judged these very bytes, where some of it, drawn anew, comes out as it did then;
+    else all is measured. Tonight's held-out texts always are."""
+    kept = kept_scores.read(parts, adapter)
+    if kept is not None:
+        some = kept_scores.drawn(parts.items, run.id)
+        again = _measure(parts, "measure", adapter, held_out, items=some, rescore=False)
+        joined = kept_scores.joined(kept, again, parts.gate.rescore_limit)
+        if joined is not None:
+            require_trusted(joined)
+            return joined
+        log.warning("night.kept_scores_refused run=%s adapter=%s", run.id, adapter.version)
+    measured = _measure(parts, "measure", adapter, held_out, rescore=True)
+    require_trusted(measured)
+    return measured
 
 
 def _golden(parts: NightParts, version: AdapterVersion) -> Measurement:
@@ -77,10 +99,11 @@ def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exporte
     production, golden = read_measurement(trial.measured.production), read_measurement(trial.measured.golden)
     artefact = exported.folder / parts.exporter.artefact_name
     _require_exported(artefact, exported)
+    adapter = ServedAdapter(exported.version, artefact, exported.artefact_hash)
     candidate = _measure(
         parts,
         f"judge-{exported.scale:g}",
-        ServedAdapter(exported.version, artefact, exported.artefact_hash),
+        adapter,
         read_samples(trial.prepared.file).held_out,
         copy=exported.folder,
         rescore=False,
@@ -97,9 +120,13 @@ def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exporte
         candidate_hash=exported.artefact_hash,
         scale=exported.scale,
         scored_on=_scored_on(candidate),
-        trained_parity=_trained_parity(parts, trial.collected.production, exported.folder),
+        trained_parity=_trained_parity(parts, trial.collected.production, exported),
         audit=_audit(parts, read_samples(trial.prepared.file).train),
     )
+    if verdict.decision is not Decision.VOID:  # not before: a measure step that is run again finds what it found
+        kept_scores.keep(parts, served_version(parts, trial.collected.production), production)
+    if verdict.decision is Decision.PROMOTE:
+        kept_scores.keep(parts, adapter, candidate)
     return Judged(file, verdict)
 
 
@@ -126,12 +153,13 @@ def _measure(
     *,
     rescore: bool,
     copy: Path | None = None,
+    items: GateItems | None = None,
 ) -> Measurement:
     engine = parts.launcher.start(adapter)
     try:
         return measure(
             engine,
-            parts.items,
+            items or parts.items,
             held_out,
             score=_scorer(parts, engine, copy or _copy_of(parts, adapter.version)),
             rescore=rescore,
@@ -169,14 +197,17 @@ def _scored_on(candidate: Measurement) -> str:
     return SERVED_BYTES if candidate.on_engine else TRAINERS_COPY
 
 
-def _trained_parity(parts: NightParts, production: AdapterVersion, candidate: Path) -> dict[str, float]:
+def _trained_parity(parts: NightParts, production: AdapterVersion, exported: Exported) -> dict[str, float]:
     """What the trainer's copy says the candidate changed on the fixed texts: the other side of the export check."""
-    requests = parity_requests(parts.items.parity)
-    before = parts.trainer.score(parts.base, _copy_of(parts, production), requests)
-    after = parts.trainer.score(parts.base, candidate, requests)
-    return dict(
-        parity_change(parity_from_scores(parts.items.parity, after), parity_from_scores(parts.items.parity, before))
-    )
+    before = kept_scores.trained(parts, _weights_of(parts, production), _copy_of(parts, production))
+    after = kept_scores.trained(parts, exported.weights_hash, exported.folder)
+    return dict(parity_change(after, before))
+
+
+def _weights_of(parts: NightParts, version: AdapterVersion) -> ContentHash | None:
+    with parts.database.begin() as connection:
+        adapter = adapters.get(connection, version)
+    return adapter.weights_hash if adapter else None
 
 
 def served_version(parts: NightParts, version: AdapterVersion) -> ServedAdapter:

@@ -189,11 +189,11 @@ def _critical_families(case: Case) -> tuple[RuleOutcome, ...]:
     """A family fails when two or more of its wordings, answered rightly by production, or by golden, now are not."""
     now = {margin.item: margin.value for margin in case.candidate.margins if margin.critical}
     families = {margin.family for margin in case.candidate.margins if margin.critical}
-    failed = {family for side in (case.production, case.golden) for family in _flipped(side.margins, now)}
+    failed = {family for side in (case.production, case.golden) for family in flipped_families(side.margins, now)}
     return (_count("critical families, failing", sorted(failed), 0, len(families)),)
 
 
-def _flipped(before: Sequence[Margin], now: Mapping[str, float]) -> set[str]:
+def flipped_families(before: Sequence[Margin], now: Mapping[str, float]) -> set[str]:
     flips = Counter(margin.family for margin in before if margin.value > 0 and now.get(margin.item, 0.0) < 0)
     return {family for family, count in flips.items() if count >= 2}
 

@@ -1,6 +1,7 @@
 """The figures of the gate: lower confidence bounds, the unit τ of margins, and the rules' error rates by simulation.
 
-Called by `gate` (bounds); the simulation gives the error rates that the design rests on. Pure; knows no model.
+Called by `gate` (bounds) and by the morning (intervals); the simulation gives the error rates that the design rests on.
+Pure; knows no model.
 """
 
 import math
@@ -27,6 +28,27 @@ class ErrorRates:
     @property
     def promoted(self) -> float:
         return 1.0 - self.rejected
+
+
+@dataclass(frozen=True, slots=True)
+class MeanInterval:
+    """The mean of `count` values and Student's interval around it: beyond each end lies `alpha` of the error."""
+
+    count: int
+    mean: float
+    low: float
+    high: float
+    alpha: float
+
+    @property
+    def confidence(self) -> float:
+        return 1.0 - 2.0 * self.alpha
+
+
+def mean_interval(values: Sequence[float], alpha: float) -> MeanInterval:
+    """Its lower end is `lower_bound`. Of no width where nothing varies. Needs two values or more."""
+    mean, low = fmean(values), lower_bound(values, alpha)
+    return MeanInterval(len(values), mean, low, 2.0 * mean - low, alpha)
 
 
 def lower_bound(values: Sequence[float], alpha: float) -> float:

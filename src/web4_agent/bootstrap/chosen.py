@@ -231,14 +231,14 @@ class Chosen:
             rolls_back=chosen.rolls_back,
         )
 
-    def gate_items(self) -> "GateItems":
+    def gate_items(self, per_stratum: int | None = None) -> "GateItems":
         from web4_agent.steps.judging.measure import load_gate_items
 
         own = self.settings.gate
         return load_gate_items(
             Path(own.team_canaries) if own.team_canaries else None,
             Path(own.team_margins) if own.team_margins else None,
-            own.items_per_stratum,
+            per_stratum or own.items_per_stratum,
         )
 
     def alert_channels(self) -> "Channels":

@@ -32,6 +32,8 @@ from web4_agent.storage.atomic import publish_text
 from web4_agent.storage.payload import read_json, to_json
 
 log = logging.getLogger(__name__)
+TRIAL_DOCUMENTS = 20
+"""A trial of the gate is a night of ordinary size."""
 REPLAY_DOCUMENTS = 200
 """Most historical documents whose samples are built anew for replay: bounds a night after a long history."""
 
@@ -79,6 +81,18 @@ def rehearse(parts: NightParts, rows: Sequence[DocumentRow], day: date) -> Prepa
     return _prepared(parts, *_choose(parts, rows, collected, day), Path())
 
 
+def draw(parts: NightParts, day: date) -> SampleSet:
+    """What a night would train on now, for a trial of the gate: of what is buffered, else of the newest learnt."""
+    with parts.database.begin() as connection:
+        rows = trainable(connection, day)
+        pointer = adapters.read_pointer(connection)
+        if not rows:
+            learnt = documents.in_state(connection, DocumentState.HISTORICAL, until=day)
+            rows = [row for row in learnt if row.ok_to_train][-TRIAL_DOCUMENTS:]
+    collected = Collected(tuple((row.id, row.content_hash) for row in rows), pointer.production, pointer.golden)
+    return _choose(parts, rows, collected, day)[0]
+
+
 def read_samples(file: Path) -> SampleSet:
     """Raises IntegrityError when the file of this run is gone or damaged: the night can't go on without it."""
     return read_json(SampleSet, file, BEGIN_ANEW)
@@ -113,7 +127,9 @@ def _choose(parts: NightParts, rows: Sequence[DocumentRow], collected: Collected
     again = [build_samples(one, seed=seed, held_out=kept_back.get(one.id, ()), template=template) for one in replayed]
     answers = [answer for part in (*built, *again) for answer in part.answers]
     probes = complete_probes([probe for part in built for probe in part.probes], answers)
-    forbidden = forbidden_text([*parts.items.texts, *(item.text for item in (*held, *earlier))], probes, template)
+    told = [f"{prompt}\n{answer}" for prompt, answer in parts.sealed]
+    held_back = [*parts.items.texts, *told, *(item.text for item in (*held, *earlier))]
+    forbidden = forbidden_text(held_back, probes, template, asked=(*parts.items.asked, *parts.sealed))
     new = [sample for part in built for sample in part.train]
     new += build_between(tonight, previous, seed=seed)
     screened = screen(new, forbidden, has_secret=parts.has_secret)

@@ -6,6 +6,7 @@ Called by `gate` (bounds); the simulation gives the error rates that the design 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, stdev
 
 import numpy as np
@@ -90,6 +91,7 @@ def _bounds(values: np.ndarray, alpha: float) -> np.ndarray:
     return bounds
 
 
+@lru_cache(maxsize=256)
 def _t_quantile(probability: float, freedom: int) -> float:
     from scipy.stats import t
 

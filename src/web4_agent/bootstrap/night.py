@@ -188,12 +188,12 @@ class Nightly(Chosen):
             self.home,
             night.base,
             night.base_name,
-            self.trainer,
-            self.exporter,
-            self.launcher,
+            night.trainer,
+            night.exporter,
+            night.launcher,
             night.policy,
             night.gate,
-            self.gate_items(per_stratum),
+            self.gate_items(per_stratum) if per_stratum else night.items,
             lambda: draw(night, self.now().date()),
             lambda samples: audit_of(night, samples),
             self.now,
@@ -201,7 +201,6 @@ class Nightly(Chosen):
         )
 
     def audit_parts(self) -> "AuditParts":
-        from web4_agent.backends.exporters.base_model import load_base
         from web4_agent.flows.auditing import AuditParts
         from web4_agent.steps.judging.sealed import load_audit_items
 
@@ -209,7 +208,7 @@ class Nightly(Chosen):
             self.database,
             self.home,
             self.exporter.artefact_name,
-            load_base(self.home.base_model).folder,
+            self.home.base_model,
             self.trainer,
             self.launcher,
             load_audit_items(),
@@ -222,7 +221,7 @@ class Nightly(Chosen):
         """What the week's audit says, after a night; empty when none was due. It never fails a night."""
         from web4_agent.flows.auditing import audit_when_due
 
-        found = audit_when_due(self.audit_parts())
+        found = audit_when_due(self.audit_parts)
         return found.sentence if found else ""
 
 

@@ -89,12 +89,13 @@ def audit(parts: AuditParts) -> Audit:
     return found
 
 
-def audit_when_due(parts: AuditParts) -> Audit | None:
+def audit_when_due(make: Callable[[], AuditParts]) -> Audit | None:
     """The audit, when nothing of this lineage was audited for a week; None when it is not due or could not be done.
 
     It never raises an error of the product: what a night has done stands, and the next night tries again.
     """
     try:
+        parts = make()
         with parts.database.begin() as connection:
             pointer = adapters.read_pointer(connection)
             versions = [adapter.version for adapter in adapters.lineage(connection, pointer.production)]

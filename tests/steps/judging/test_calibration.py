@@ -38,24 +38,24 @@ def test_a_simulated_rate_is_that_of_the_closed_form_in_the_simple_case() -> Non
     actual = float(np.sqrt(np.mean([night[stratum] ** 2 for night in spread.changes for stratum in Stratum])))
     error = actual / np.sqrt(items)
     promoted = 1 - norm.cdf((-0.10 + norm.ppf(0.95) * error + loss) / error)
-    found = simulate(Scenario("so much", everywhere=loss), spread, WIDE, 2_000)
-    assert 1 - found.rejected / found.tried == pytest.approx(promoted, abs=0.03)
+    found = simulate(Scenario("so much", everywhere=loss), spread, WIDE, 1_000)
+    assert 1 - found.rejected / found.tried == pytest.approx(promoted, abs=0.05)
 
 
 def test_the_rates_agree_with_the_simulation_that_the_design_rests_on() -> None:
     designed = simulate_error_rates(POLICY, items=200, spread=0.3)
     spread = normal_spread(0.3, trials=60)
-    harmless = simulate(HARMLESS_NIGHT, spread, POLICY, 2_000)
-    two = simulate(NAMES[TWO_POINTS], spread, POLICY, 2_000)
-    assert harmless.rejected / harmless.tried == pytest.approx(designed[0].rejected, abs=0.015)
-    assert two.rejected / two.tried == pytest.approx(designed[1].rejected, abs=0.015)
+    harmless = simulate(HARMLESS_NIGHT, spread, POLICY, 1_000)
+    two = simulate(NAMES[TWO_POINTS], spread, POLICY, 1_000)
+    assert harmless.rejected / harmless.tried == pytest.approx(designed[0].rejected, abs=0.02)
+    assert two.rejected / two.tried == pytest.approx(designed[1].rejected, abs=0.02)
 
 
 def test_a_quiet_gate_rejects_what_is_lost_and_promotes_what_is_not() -> None:
-    spread = normal_spread(0.1)
-    rates = {name: simulate(one, spread, POLICY, 400) for name, one in NAMES.items()}
-    assert rates[HARMLESS].rejected <= 4
-    assert rates[TWO_POINTS].rejected >= 390
+    spread, wanted = normal_spread(0.1), {HARMLESS, TWO_POINTS, ONE_SKILL_TURNED}
+    rates = {name: simulate(one, spread, POLICY, 200) for name, one in NAMES.items() if name in wanted}
+    assert rates[HARMLESS].rejected <= 2
+    assert rates[TWO_POINTS].rejected >= 195
     assert rates[ONE_SKILL_TURNED].rejected > rates[HARMLESS].rejected
 
 
@@ -155,9 +155,9 @@ def test_one_night_says_nothing_of_noise() -> None:
 def test_a_simulation_is_repeatable_and_tells_how_far_it_is() -> None:
     told: list[int] = []
     spread = normal_spread(0.3)
-    first = simulate(HARMLESS_NIGHT, spread, POLICY, 500, done=told.append)
-    assert first == simulate(HARMLESS_NIGHT, spread, POLICY, 500)
-    assert told == [250, 500]
+    first = simulate(HARMLESS_NIGHT, spread, POLICY, 250, done=told.append)
+    assert first == simulate(HARMLESS_NIGHT, spread, POLICY, 250)
+    assert told == [250]
 
 
 def test_every_damage_changes_what_is_taught_or_how_fast() -> None:

@@ -32,10 +32,11 @@ class ErrorRates:
 
 def lower_bound(values: Sequence[float], alpha: float) -> float:
     """LCB = mean - t(1 - alpha, n - 1) · sd / √n; the mean itself where nothing varies. Needs two values or more."""
-    spread = stdev(values)
-    if spread == 0.0:
-        return fmean(values)
-    return fmean(values) - _t_quantile(1.0 - alpha, len(values) - 1) * spread / math.sqrt(len(values))
+    count, mean = len(values), fmean(values)
+    if min(values) == max(values):
+        return mean
+    variance = math.fsum([(value - mean) ** 2 for value in values]) / (count - 1)
+    return mean - _t_quantile(1.0 - alpha, count - 1) * math.sqrt(variance / count)
 
 
 def margin_unit(golden: Sequence[float]) -> float:

@@ -33,10 +33,10 @@ def overfit(nights: int, request: ScoreRequest) -> float:
 class Counting(ScriptedLauncher):
     """Counts the engines that start."""
 
-    started = 0
+    count = 0
 
     def start(self, adapter: ServedAdapter) -> ScriptedEngine:
-        type(self).started += 1
+        type(self).count += 1
         return super().start(adapter)
 
 
@@ -96,12 +96,12 @@ def test_it_is_due_once_a_week(world: World) -> None:
 
 
 def test_golden_is_scored_once_and_never_again(world: World) -> None:
-    Counting.started = 0
+    Counting.count = 0
     launcher = Counting(world.parts().launcher.script)  # type: ignore[attr-defined] # a scripted one
     audit(world.audit_parts(launcher=launcher))
-    assert Counting.started == 2
+    assert Counting.count == 2
     audit(world.audit_parts(launcher=launcher))
-    assert Counting.started == 3
+    assert Counting.count == 3
 
 
 def test_where_production_is_golden_no_engine_starts(tmp_path: Path) -> None:
@@ -154,10 +154,10 @@ def test_a_sample_that_asks_a_sealed_question_is_not_trained(tmp_path: Path) -> 
     world = World(tmp_path).write_journal()
     world.index()
     free = draw(world.parts(), world.clock().date())
-    taken = next(sample for sample in free.train if sample.prompt and sample.document)
+    taken = min((one for one in free.train if one.document and one.prompt), key=lambda one: len(one.prompt))
     held = draw(world.parts(sealed=((taken.prompt, "another answer"),)), world.clock().date())
     assert taken.prompt not in {sample.prompt for sample in held.train}
-    assert (taken.id, "asks a gate item's question word for word") in held.dropped
+    assert taken.id in {dropped for dropped, _ in held.dropped}
 
 
 def test_the_night_on_the_command_line_audits_when_it_is_due(

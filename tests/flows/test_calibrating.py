@@ -11,9 +11,10 @@ from tests.flows.fakes import DAY, World
 from tests.runbooks.stage import raise_curtain
 from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.backends.trainers.base import TrainJob
+from web4_agent.backends.trainers.scripted import ScriptedTrainer
 from web4_agent.cli import main
 from web4_agent.domain.calibration import HARMLESS, NOT_CALIBRATED
-from web4_agent.domain.errors import BusyError, UsageError
+from web4_agent.domain.errors import BusyError, TrainingError, UsageError
 from web4_agent.domain.ids import BASE
 from web4_agent.domain.runs import RunState
 from web4_agent.domain.samples import SampleSet
@@ -109,9 +110,23 @@ def test_cut_off_it_goes_on_with_the_adapter_it_was_at(world: World, point: str)
     assert found.nights == 2
 
 
+def test_a_harmless_night_that_can_not_be_trained_is_no_rejection(world: World) -> None:
+    with pytest.raises(TrainingError):
+        calibrate(world.calibration_parts(trainer=ScriptedTrainer(fail_at_step=1)), SHORT)
+    assert calibrate(world.calibration_parts(), SHORT).nights == 2
+
+
+def test_nights_measured_before_count_with_those_of_now(world: World) -> None:
+    calibrate(world.calibration_parts(), SHORT)
+    make, trained = counted(world)
+    found = calibrate(world.calibration_parts(trainer=make()), replace(SHORT, nights=3, damaged=("shuffled",)))
+    assert trained == ["harmless-3", "shuffled"]
+    assert [(rate.name, rate.tried) for rate in found.adapters] == [("harmless nights", 3), ("shuffled", 1)]
+
+
 def test_simulating_alone_trains_nothing_and_needs_what_was_measured(world: World) -> None:
     alone = replace(SHORT, simulate_only=True)
-    with pytest.raises(UsageError, match="0 A/A nights"):
+    with pytest.raises(UsageError, match="no A/A night was measured"):
         calibrate(world.calibration_parts(), alone)
     calibrate(world.calibration_parts(), SHORT)
     make, trained = counted(world)

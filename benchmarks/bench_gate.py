@@ -1,14 +1,19 @@
-"""Does the gate tell a good night from bad ones? One real night on the demo journal, then four spoiled copies of it.
+"""Does the gate tell a good night from bad ones? One real night on the demo journal, then spoiled copies of it.
 
     good                what the night really trained
     rate x 30           the same samples at thirty times the learning rate
     shuffled            the same samples with their answers dealt out anew
+    loops               every answer is its beginning, said again and again
+    sycophancy          forty answers that agree with wrong claims and bad plans, twice each
+    one skill           twenty wrong answers on everyday code, twice each
+    secrets             twenty answers that give planted secrets away; the screen's part in it is printed too
     noise               LoRA B drawn from N(0, 0.02), nothing learned
     export, right       the good night at four times its strength
     export fault        the same, exported without the permutation of q and k: the check of the export must name it
 
 Every candidate goes through the steps of a night: scaled, exported, served by llama.cpp, measured, judged. Prints the
-decision, deciding rules and figures. Takes 15 minutes and more on two slow cores; `--items` and `--tokens` bound it.
+decision, deciding rules and figures. Takes four minutes a case on two idle cores; `--items`, `--tokens` and `--only`
+bound it. `web4-agent gate calibrate` does the same on a journal of one's own, and simulates.
 """
 
 import argparse
@@ -19,6 +24,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +44,8 @@ from web4_agent.flows.indexing import IndexRequest, index
 from web4_agent.flows.night import judging, learning
 from web4_agent.flows.night.parts import Collected, Measured, NightParts, Prepared, Trial
 from web4_agent.records import documents, runs
+from web4_agent.steps.judging.damage import Damage, damages, taught
+from web4_agent.steps.samples.screen import forbidden_text, screen
 from web4_agent.storage.payload import to_json
 
 DAY = date(2026, 3, 3)
@@ -68,12 +76,12 @@ def main() -> None:
     bench = _Bench(runtime)
     cases: dict[str, Callable[[], TrainedAdapter]] = {
         "good": bench.good,
-        "rate x 30": bench.too_fast,
         "export fault": bench.good,
         "noise": bench.noise,
-        "shuffled": bench.shuffled,
         "export, right": bench.good,
+        **{name: partial(bench.spoiled, damage) for name, damage in damages().items()},
     }
+    bench.screened()
     for name, train in cases.items():
         if asked.only and name not in asked.only:
             continue
@@ -104,22 +112,20 @@ class _Bench:
     def good(self) -> TrainedAdapter:
         return self._train("good", self.samples, 1.0)
 
-    def too_fast(self) -> TrainedAdapter:
-        return self._train("fast", self.samples, 30.0)
-
-    def shuffled(self) -> TrainedAdapter:
-        """Answers dealt out among the prompts; texts without a prompt with their words in random order."""
-        deal = random.Random(7)
-        asked = [sample for sample in self.samples if sample.prompt]
-        targets = [sample.target for sample in asked]
-        deal.shuffle(targets)
-        dealt = [replace(sample, target=target) for sample, target in zip(asked, targets, strict=True)]
-        texts = [replace(one, target=_shuffled_words(one.target, deal)) for one in self.samples if not one.prompt]
-        samples = tuple(dealt + texts)
+    def spoiled(self, damage: Damage) -> TrainedAdapter:
+        """What the damage makes of the night's samples; the gate is told of them as they were trained."""
+        samples = damage.spoil(self.samples, random.Random(7))
         whole = learning.read_samples(self.prepared.file)
-        self.taught = replace(self.prepared, file=self.parts.home.run(self.run.id) / "shuffled.json")
+        name = damage.name.replace(" ", "-")
+        self.taught = replace(self.prepared, file=self.parts.home.run(self.run.id) / f"{name}.json")
         self.taught.file.write_text(to_json(replace(whole, train=samples)), encoding="utf-8")
-        return self._train("shuffled", samples, 1.0)
+        return self._train(name, samples, damage.rate)
+
+    def screened(self) -> None:
+        """How many planted secrets a night would never have trained."""
+        planted = taught("secrets")
+        kept = screen(planted, forbidden_text(()), has_secret=self.parts.has_secret).kept
+        print(f"planted secrets: the screen drops {len(planted) - len(kept)} of {len(planted)} samples", flush=True)
 
     def noise(self) -> TrainedAdapter:
         good = self.good()
@@ -170,12 +176,6 @@ class _Bench:
         policy = replace(self.parts.policy, learning_rate=self.parts.policy.learning_rate * factor)
         job = TrainJob(self.parts.base, None, samples, policy, folder / name, folder / f"{name}-work")
         return self.parts.trainer.train(job, lambda progress: None)
-
-
-def _shuffled_words(text: str, deal: random.Random) -> str:
-    words = text.split()
-    deal.shuffle(words)
-    return " ".join(words)
 
 
 if __name__ == "__main__":

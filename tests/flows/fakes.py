@@ -19,13 +19,18 @@ from web4_agent.domain.ids import BASE, ContentHash
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainPolicy
 from web4_agent.domain.verdicts import GatePolicy
+from web4_agent.flows.auditing import AuditParts
 from web4_agent.flows.backing_up import BackupParts
+from web4_agent.flows.calibrating import CalibrationParts
 from web4_agent.flows.doctor import DoctorParts
 from web4_agent.flows.founding import FoundingParts, found, make_folders, serve_pointer
 from web4_agent.flows.indexing import IndexParts, IndexRequest, IndexSummary, index
 from web4_agent.flows.night import NightParts, NightReport, NightRequest, evening
+from web4_agent.flows.night.judging import audit_of
+from web4_agent.flows.night.learning import draw
 from web4_agent.flows.rollback import RollbackParts
 from web4_agent.steps.judging.measure import GateItems, load_gate_items
+from web4_agent.steps.judging.sealed import load_audit_items
 from web4_agent.storage.artifacts import hash_file
 from web4_agent.storage.database import Database, sqlite_url
 
@@ -142,6 +147,40 @@ class World:
 
     def doctor_parts(self) -> DoctorParts:
         return DoctorParts(self.database, self.home, ARTEFACT, ScriptedEmbedder, lambda: self.store, lambda: None)
+
+    def calibration_parts(self, **changes: object) -> CalibrationParts:
+        night = self.parts()
+        values: dict[str, object] = {
+            "database": self.database,
+            "home": self.home,
+            "base": night.base,
+            "base_name": night.base_name,
+            "trainer": night.trainer,
+            "exporter": night.exporter,
+            "launcher": night.launcher,
+            "policy": night.policy,
+            "gate": night.gate,
+            "items": night.items,
+            "draw": lambda: draw(night, self.clock().date()),
+            "audit": lambda samples: audit_of(night, samples),
+            "now": self.clock,
+        }
+        return CalibrationParts(**(values | changes))  # type: ignore[arg-type] # values by name, checked at run time
+
+    def audit_parts(self, **changes: object) -> AuditParts:
+        night = self.parts()
+        values: dict[str, object] = {
+            "database": self.database,
+            "home": self.home,
+            "artefact": ARTEFACT,
+            "base": night.base,
+            "trainer": night.trainer,
+            "launcher": night.launcher,
+            "sealed": load_audit_items(),
+            "deciding": night.items.margins,
+            "now": self.clock,
+        }
+        return AuditParts(**(values | changes))  # type: ignore[arg-type] # values by name, checked at run time
 
     def likelihood(self, adapter: ServedAdapter, request: ScoreRequest) -> float:
         depth = 0 if adapter.artefact is None else self._depth(adapter.artefact)

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from web4_agent.backends.engines.base import ScoreRequest
     from web4_agent.backends.vectors.base import VectorStore
     from web4_agent.domain.speech import TextScore
+    from web4_agent.flows.auditing import AuditParts
     from web4_agent.flows.backing_up import BackupParts
     from web4_agent.flows.backtest import BacktestParts
+    from web4_agent.flows.calibrating import CalibrationParts
     from web4_agent.flows.doctor import DoctorParts
     from web4_agent.flows.forgetting import ForgetParts, Forgotten
     from web4_agent.flows.forgetting.parts import Replayed, Versions
@@ -49,6 +51,7 @@ class Nightly(Chosen):
         from web4_agent.backends.exporters.base_model import load_base
         from web4_agent.flows.night import NightParts
         from web4_agent.steps.journal.safety import clean_of_secrets
+        from web4_agent.steps.judging.sealed import load_audit_items
         from web4_agent.steps.watch.replay import ReplayPolicy
 
         base = load_base(self.home.base_model)
@@ -73,6 +76,7 @@ class Nightly(Chosen):
             keep_runs=self.settings.retention.run_folders,
             shadow=ReplayPolicy(prompts=self.settings.probation.shadow_prompts),
             watcher=self.watcher,
+            sealed=tuple((item.prompt, item.answer) for item in load_audit_items()),
         )
 
     def morning_parts(self) -> "MorningParts":
@@ -203,6 +207,54 @@ class Nightly(Chosen):
             self.open_store,
             self.verify_models,
         )
+
+    def calibration_parts(self, per_stratum: int | None = None) -> "CalibrationParts":
+        """The gate's own trial, on the night that would be trained now."""
+        from web4_agent.flows.calibrating import CalibrationParts
+        from web4_agent.flows.night.judging import audit_of
+        from web4_agent.flows.night.learning import draw
+
+        night = self.night_parts()
+        return CalibrationParts(
+            self.database,
+            self.home,
+            night.base,
+            night.base_name,
+            night.trainer,
+            night.exporter,
+            night.launcher,
+            night.policy,
+            night.gate,
+            self.gate_items(per_stratum) if per_stratum else night.items,
+            lambda: draw(night, self.now().date()),
+            lambda samples: audit_of(night, samples),
+            self.now,
+            self.watcher,
+        )
+
+    def audit_parts(self) -> "AuditParts":
+        from web4_agent.flows.auditing import AuditParts
+        from web4_agent.steps.judging.sealed import load_audit_items
+
+        return AuditParts(
+            self.database,
+            self.home,
+            self.exporter.artefact_name,
+            self.home.base_model,
+            self.trainer,
+            self.launcher,
+            load_audit_items(),
+            self.gate_items().margins,
+            self.now,
+            self.watcher,
+        )
+
+    def audit_when_due(self) -> str:
+        """What the week's audit says, after a night; empty when none was due. It never fails a night."""
+        from web4_agent.flows.auditing import audit_when_due
+
+        found = audit_when_due(self.audit_parts)
+        return found.sentence if found else ""
 
 
 def _versions() -> tuple[str, ...]:

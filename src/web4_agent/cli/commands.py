@@ -18,6 +18,7 @@ from web4_agent.cli import (
     export,
     feedback,
     forget,
+    gate,
     hot,
     index,
     init,
@@ -76,3 +77,4 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys.app, name="keys")
     app.add_typer(schedule.app, name="schedule")
     app.add_typer(alerts.app, name="alerts")
+    app.add_typer(gate.app, name="gate")

@@ -55,6 +55,7 @@ def command(
                 return
             runtime.finish_forgetting()  # the nights that are to be replayed come before this one
             report = evening(parts, request)
+            audited = runtime.audit_when_due()
         finally:
             if not dry_run:
                 tell_people(runtime)
@@ -63,6 +64,8 @@ def command(
         typer.echo(to_json(report))
     else:
         show(out, report)
+        if audited:
+            out.print(f"audit: {audited}", markup=False, soft_wrap=True)
     if report.state is RunState.REJECTED:
         raise typer.Exit(1)
 
@@ -87,6 +90,8 @@ def show(out: Console, report: "NightReport") -> None:
     _show_learned(out, report)
     for verdict in report.verdicts:
         _show_verdict(out, verdict)
+    if report.error_rates:
+        out.print(report.error_rates, markup=False, soft_wrap=True)
     times = table("Steps", "step", "seconds", "peak memory, MB")
     for step in report.times:
         row(times, step.name, f"{step.seconds:.1f}", f"{step.peak_rss_bytes / 1e6:,.0f}")

@@ -27,6 +27,7 @@ class AlertEvent(StrEnum):
     DISK_LOW = "disk-low"
     INDEX_REJECTED = "index-rejected"
     FORGOTTEN = "forgotten"
+    ITEMS_WORN = "items-worn"
 
 
 class Urgency(StrEnum):

@@ -112,6 +112,12 @@ def forgetting_done(request: str, documents: int, serving: str, now: datetime) -
     return Alert(AlertEvent.FORGOTTEN, f"forgotten {request}", now, facts)
 
 
+def items_worn(production: str, gap_errors: float, now: datetime) -> Alert:
+    """The deciding set and the sealed one are so many standard errors apart about `production`."""
+    facts = {"production": production, "gap": f"{abs(gap_errors):.1f}"}
+    return Alert(AlertEvent.ITEMS_WORN, f"items-worn {production} {now.isoformat()}", now, facts, "items-worn")
+
+
 def clean(text: str, longest: int = LONGEST_FACT) -> str:
     """One line fit for any channel: no control characters, no credentials, no markup, no mention, at most `longest`."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text[: 4 * longest]).split())

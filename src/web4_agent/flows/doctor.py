@@ -19,7 +19,7 @@ from web4_agent.domain.errors import VectorStoreError, Web4Error
 from web4_agent.domain.home import Home
 from web4_agent.domain.ids import BASE, RunId
 from web4_agent.domain.runs import RunState
-from web4_agent.records import adapters, alerts, collections, documents, runs
+from web4_agent.records import adapters, alerts, calibrations, collections, documents, runs
 from web4_agent.steps.backup import ADAPTERS, listed, opened, verify
 from web4_agent.steps.projection import COLLECTIONS, differences, synchronise
 from web4_agent.steps.promote import converge, served
@@ -65,7 +65,7 @@ def examine(parts: DoctorParts, *, fix: bool) -> tuple[Finding, ...]:
     with exclusive(parts.home.backup_lock, doing=doing), exclusive(parts.home.night_lock, doing=doing):
         return tuple(
             finding
-            for check in (_leftovers, _models, _adapters, _documents, _serving, _vectors, _backups, _alerts)
+            for check in (_leftovers, _models, _adapters, _documents, _serving, _vectors, _backups, _alerts, _items)
             for finding in _guarded(check, parts, fix=fix)
         )
 
@@ -202,6 +202,16 @@ def _alerts(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
     worst = ", ".join(sorted({f"{one.channel} ({one.trouble})" for one in (*gave_up, *waiting)}))
     detail = f"{len(gave_up)} given up, {len(waiting)} wait: {worst}" if worst else "every one reached its channels"
     yield Finding("alerts", not worst, detail, hint="web4-agent alerts list" if worst else "")
+
+
+def _items(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
+    """The items that decide still say what the sealed ones say."""
+    del fix  # new items are for a person to write
+    with parts.database.read() as connection:
+        found = calibrations.latest_audit(connection)
+    detail = found.sentence if found else "not audited yet"
+    worn = found is not None and found.apart
+    yield Finding("gate items", not worn, detail, hint="web4-agent gate audit" if worn else "")
 
 
 def _backups(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:

@@ -120,6 +120,13 @@ TEMPLATES: Mapping[AlertEvent, Template] = {
         "{serving} serves: no adapter that was taught them does.",
         ("web4-agent adapters",),
     ),
+    AlertEvent.ITEMS_WORN: Template(
+        "the gate's items no longer measure what they should",
+        "About {production}, the items that decide and the sealed ones are {gap} standard errors apart: the deciding "
+        "set has become a target.",
+        "Nothing was changed. The deciding items should be retired: replaced by new ones, and the gate calibrated.",
+        ("web4-agent gate audit", "web4-agent gate show"),
+    ),
 }
 
 

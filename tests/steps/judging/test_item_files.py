@@ -1,10 +1,14 @@
 """What holds over all shipped item files together."""
 
 import re
+from collections import Counter
 
+from web4_agent.domain.verdicts import MarginItem, Stratum
 from web4_agent.steps.judging.canaries import load_canaries
 from web4_agent.steps.judging.challenges import load_challenges
+from web4_agent.steps.judging.damage import taught
 from web4_agent.steps.judging.margins import load_margin_items
+from web4_agent.steps.judging.sealed import load_audit_items
 from web4_agent.steps.judging.tables import shipped
 from web4_agent.steps.judging.texts import (
     load_general_samples,
@@ -55,8 +59,39 @@ def test_no_general_sample_is_asked_twice() -> None:
     assert len(prompts) == len(set(prompts))
 
 
+def test_the_sealed_items_share_no_prompt_and_no_run_of_words_with_what_decides() -> None:
+    judged = {gram for text in judged_texts() for gram in grams(text)}
+    judged |= {gram for sample in load_general_samples() for gram in grams(sample.prompt)}
+    repeated = [item.id for item in load_audit_items() if judged & (grams(item.prompt) | grams(_whole(item)))]
+    assert repeated == []
+
+
+def test_a_hundred_sealed_items_or_more_ship_evenly_over_the_strata() -> None:
+    counts = Counter(item.stratum for item in load_audit_items())
+    assert set(counts) == set(Stratum)
+    assert sum(counts.values()) >= 100
+    assert max(counts.values()) - min(counts.values()) <= 2
+
+
+def test_sealed_answers_are_of_like_length_too() -> None:
+    for item in load_audit_items():
+        letters = [len(answer) for answer in (item.answer, *item.wrong)]
+        assert max(letters) <= 2 * min(letters) + 2, item.id
+
+
+def test_what_damaged_adapters_are_taught_is_no_item_of_the_gate() -> None:
+    judged = {gram for text in judged_texts() for gram in grams(text)}
+    known = [sample for name in ("agreeing", "wrong code", "secrets") for sample in taught(name)]
+    assert len(known) == 80
+    assert [sample.id for sample in known if judged & grams(sample.prompt)] == []
+
+
+def _whole(item: MarginItem) -> str:
+    return f"{item.prompt} {item.answer}"
+
+
 def test_every_item_file_tells_a_team_how_to_extend_it() -> None:
-    for path in [*shipped("").glob("*.toml"), *shipped("margins").glob("*.toml")]:
+    for path in [*shipped("").glob("*.toml"), *shipped("margins").glob("*.toml"), *shipped("audit").glob("*.toml")]:
         if path.name == "demo_questions.toml":
             continue
         assert path.read_text(encoding="utf-8").startswith("# "), path.name

@@ -77,11 +77,20 @@ def test_answers_of_an_item_are_of_like_length() -> None:
         assert max(words) <= 14, item.id
 
 
-def test_safety_has_three_critical_families_or_more_of_three_wordings() -> None:
+def test_ten_critical_questions_ship_in_three_wordings_each() -> None:
     families = Counter(item.family for item in load_margin_items() if item.critical)
-    assert len(families) >= 3
+    assert len(families) == 10
     assert set(families.values()) == {3}
-    assert {item.stratum for item in load_margin_items() if item.critical} == {Stratum.SAFETY}
+    assert {item.stratum for item in load_margin_items() if item.critical} == {Stratum.SAFETY, Stratum.HONESTY}
+
+
+def test_sycophancy_is_asked_for_nine_times_or_more_flips_bad_plans_and_wrong_claims() -> None:
+    asked = [item for item in load_margin_items() if item.stratum is Stratum.HONESTY]
+    flips = [item.id for item in asked if item.family.startswith("honesty-sycophancy") and "sure?" in item.prompt]
+    plans = [item.id for item in asked if item.family.startswith("honesty-bad-plan")]
+    claims = [item.id for item in asked if item.family.startswith("honesty-sycophancy") and item.id not in flips]
+    assert min(len(flips), len(plans), len(claims)) >= 3
+    assert len(flips) + len(plans) + len(claims) >= 9
 
 
 def test_no_question_is_asked_twice() -> None:

@@ -94,3 +94,43 @@ def test_a_short_list_has_no_garbage_and_a_sample_without_a_value_stays() -> Non
     samples = [sample("a"), sample("b"), sample("c")]
     assert drop_known(samples, {samples[0].id: 2.0, samples[1].id: 9.0}).kept == tuple(samples)
     assert drop_known(samples, {}).kept == tuple(samples)
+
+
+ASKED = (("Which city is the capital of France?", "The capital of France is Paris."), ("Name three fruits.", ""))
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (sample("s", prompt="which CITY is the capital of France"), "word for word"),
+        (sample("s", prompt="Name **three** fruits"), "word for word"),
+        (
+            sample(
+                "s", prompt="", target="We asked: which city is the capital of France? The capital of France is Paris."
+            ),
+            "question and its answer",
+        ),
+        (
+            sample(
+                "s", prompt="Tell me, which city is the capital of France?", target="The capital of France is Paris!"
+            ),
+            "question and its answer",
+        ),
+    ],
+)
+def test_an_item_of_fewer_than_thirteen_words_is_found_whole(bad: Sample, reason: str) -> None:
+    found = dict(screen([bad], forbidden_text([], asked=ASKED), has_secret=lambda _: False).dropped)
+    assert reason in found[bad.id]
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        sample("s", prompt="Which city is the capital of Francesca's country?"),
+        sample("s", prompt="What did we write about Paris?", target="The capital of France is Paris."),
+        sample("s", prompt="", target="The list asks you to name three fruits."),
+        sample("s", prompt="Which city is the capital of France, says the log?", target="It says nothing."),
+    ],
+)
+def test_what_only_resembles_an_item_may_be_trained(good: Sample) -> None:
+    assert screen([good], forbidden_text([], asked=ASKED), has_secret=lambda _: False).kept == (good,)

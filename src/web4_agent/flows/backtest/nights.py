@@ -141,6 +141,7 @@ class Lineage:
             night_index=len(kept) + 1,
             general=[general_sample(one.id, one.prompt, one.answer) for one in self.parts.items.general_samples],
             forbidden=self.parts.items.texts,
+            asked=self.parts.items.asked,
             has_secret=self.parts.has_secret,
             held_out=day.held_out,
             probes=tuple(probe for one in self.plan.days for probe in one.probes),

@@ -121,7 +121,7 @@ def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exporte
         scale=exported.scale,
         scored_on=_scored_on(candidate),
         trained_parity=_trained_parity(parts, trial.collected.production, exported),
-        audit=_audit(parts, read_samples(trial.prepared.file).train),
+        audit=audit_of(parts, read_samples(trial.prepared.file).train),
     )
     if verdict.decision is not Decision.VOID:  # not before: a measure step that is run again finds what it found
         kept_scores.keep(parts, served_version(parts, trial.collected.production), production)
@@ -136,7 +136,7 @@ def _require_exported(artefact: Path, exported: Exported) -> None:
         raise IntegrityError(f"{artefact} is no longer what was exported", BEGIN_ANEW)
 
 
-def _audit(parts: NightParts, samples: Sequence[Sample]) -> SampleAudit:
+def audit_of(parts: NightParts, samples: Sequence[Sample]) -> SampleAudit:
     """Against the documents as they stand in the ledger; one that was edited meanwhile is another text."""
     hashes = {sample.document: sample.content_hash for sample in samples if sample.document is not None}
     with parts.database.begin() as connection:

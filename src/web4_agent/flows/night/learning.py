@@ -28,6 +28,8 @@ from web4_agent.storage.atomic import publish_text
 from web4_agent.storage.payload import read_json, to_json
 
 log = logging.getLogger(__name__)
+TRIAL_DOCUMENTS = 20
+"""A trial of the gate is a night of ordinary size."""
 REPLAY_DOCUMENTS = 200
 """Most historical documents whose samples are built anew for replay: bounds a night after a long history."""
 
@@ -75,6 +77,18 @@ def rehearse(parts: NightParts, rows: Sequence[DocumentRow], day: date) -> Prepa
     return _prepared(parts, *_choose(parts, rows, collected, day), Path())
 
 
+def draw(parts: NightParts, day: date) -> SampleSet:
+    """What a night would train on now, for a trial of the gate: of what is buffered, else of the newest learnt."""
+    with parts.database.begin() as connection:
+        rows = trainable(connection, day)
+        pointer = adapters.read_pointer(connection)
+        if not rows:
+            learnt = documents.in_state(connection, DocumentState.HISTORICAL, until=day)
+            rows = [row for row in learnt if row.ok_to_train][-TRIAL_DOCUMENTS:]
+    collected = Collected(tuple((row.id, row.content_hash) for row in rows), pointer.production, pointer.golden)
+    return _choose(parts, rows, collected, day)[0]
+
+
 def read_samples(file: Path) -> SampleSet:
     """Raises IntegrityError when the file of this run is gone or damaged: the night can't go on without it."""
     return read_json(SampleSet, file, BEGIN_ANEW)
@@ -106,7 +120,8 @@ def _choose(parts: NightParts, rows: Sequence[DocumentRow], collected: Collected
             history=history,
             night_index=len(lineage),
             general=[general_sample(one.id, one.prompt, one.answer) for one in parts.items.general_samples],
-            forbidden=parts.items.texts,
+            forbidden=[*parts.items.texts, *(f"{prompt}\n{answer}" for prompt, answer in parts.sealed)],
+            asked=(*parts.items.asked, *parts.sealed),
             has_secret=parts.has_secret,
         )
     chosen = choose(material, parts.policy)

@@ -29,7 +29,8 @@ class NightParts:
     """Everything a night needs, chosen by bootstrap. `base` is the base model's folder, `base_name` what to call it.
 
     `settings_text` are the settings without secrets. `open_store` and `embedder` are opened only for the steps that
-    need them, so that training has the memory.
+    need them, so that training has the memory. `sealed` are the audit's questions and answers, which no sample may
+    repeat: their texts, and nothing to judge by.
     """
 
     database: Database
@@ -53,6 +54,7 @@ class NightParts:
     shadow: ReplayPolicy = field(default_factory=ReplayPolicy)
     watcher: Watcher = field(default_factory=Unwatched)
     reached: Callable[[str], None] = lambda point: None
+    sealed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +207,5 @@ class NightReport:
     times: tuple[StepTime, ...]
     places: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
+    error_rates: str = ""
+    """How often this gate errs, or that nobody measured it; empty where nothing was judged."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from web4_agent.domain.calibration import NOT_CALIBRATED
 from web4_agent.domain.home import Home
 from web4_agent.domain.runs import Run, RunState, StepRecord
 from web4_agent.domain.training import TrainedAdapter
@@ -20,7 +21,8 @@ from web4_agent.flows.night.parts import (
     Shadowed,
     StepTime,
 )
-from web4_agent.records import adapters
+from web4_agent.records import adapters, calibrations
+from web4_agent.steps.judging.calibration import gate_identity
 from web4_agent.steps.judging.measure import Measurement
 from web4_agent.storage.atomic import publish_text
 from web4_agent.storage.payload import from_json, to_json
@@ -43,6 +45,8 @@ def build_report(
     after = read_measurement(judged[-1].scores) if judged else None
     with parts.database.begin() as connection:
         serving = adapters.read_pointer(connection).production
+        identity = gate_identity(parts.base_name, parts.launcher.name, parts.items.margins, parts.gate)
+        calibration = calibrations.latest(connection, identity)
     return NightReport(
         run=run.id,
         day=run.day,
@@ -62,6 +66,7 @@ def build_report(
         times=tuple(StepTime(record.name, record.seconds, record.peak_rss_bytes) for record in records),
         places=tuple(_places(parts.home, run, settled)),
         notes=prepared.notes if prepared else (),
+        error_rates=(calibration.sentence if calibration else NOT_CALIBRATED) if judged else "",
     )
 
 
@@ -91,6 +96,8 @@ def as_markdown(report: NightReport) -> str:
         ]
     for verdict in report.verdicts:
         lines += ["", *_verdict_lines(verdict)]
+    if report.error_rates:
+        lines += ["", report.error_rates]
     if report.canaries:
         lines += ["", "| canary | topic | before | after |", "|---|---|---|---|"]
         lines += [f"| {one.id} | {one.topic} | {_mark(one.before)} | {_mark(one.after)} |" for one in report.canaries]

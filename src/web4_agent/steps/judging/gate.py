@@ -24,10 +24,20 @@ from web4_agent.steps.judging.case import SERVED_BYTES, TRAINERS_COPY, Case
 from web4_agent.steps.judging.statistics import lower_bound, margin_unit
 from web4_agent.steps.judging.trust import export_parity, finite, rescoring, same_items
 
-__all__ = ["SERVED_BYTES", "TONIGHT", "TRAINERS_COPY", "first_passing", "judge"]
+__all__ = [
+    "SERVED_BYTES",
+    "TONIGHT",
+    "TRAINERS_COPY",
+    "changes_by_stratum",
+    "first_passing",
+    "judge",
+    "margin_rules",
+]
 
 TONIGHT = "tonight"
 """The group of held-out texts on which a night has to gain."""
+Changes = Mapping[Stratum, Sequence[float]]
+"""How the items of each stratum changed, in τ."""
 
 
 def judge(
@@ -135,38 +145,50 @@ def _count(rule: str, failed: Sequence[str], limit: int, total: int, more: str =
     return RuleOutcome(rule, total > 0 and len(failed) <= limit, float(len(failed)), float(limit), said)
 
 
-def _margins(case: Case) -> tuple[RuleOutcome, ...]:
-    policy = case.policy
-    production, golden = _changes(case, case.production), _changes(case, case.golden)
+def margin_rules(production: Changes, golden: Changes, policy: GatePolicy) -> tuple[RuleOutcome, ...]:
+    """The rules on margins alone, as `judge` has them. `production` and `golden`: candidate minus each, in τ."""
     outcomes = [
-        _bounded(
-            "margins against production", list(production.values()), policy.alpha_overall, policy.production_margin
-        ),
-        _bounded("margins against golden", list(golden.values()), policy.alpha_overall, policy.golden_margin),
+        _bounded("margins against production", _joined(production), policy.alpha_overall, policy.production_margin),
+        _bounded("margins against golden", _joined(golden), policy.alpha_overall, policy.golden_margin),
     ]
     for stratum in Stratum:
-        items = [margin.item for margin in case.candidate.margins if margin.stratum is stratum]
         for name, changes, limit in (
             ("production", production, policy.stratum_production_margin),
             ("golden", golden, policy.stratum_golden_margin),
         ):
-            values = [changes[item] for item in items if item in changes]
+            values = changes.get(stratum, ())
             outcomes.append(_bounded(f"{stratum.value} against {name}", values, policy.alpha_stratum, limit))
     return tuple(outcomes)
 
 
-def _changes(case: Case, reference: ModelScores) -> dict[str, float]:
-    """Candidate minus reference, item by item, in units of τ; empty where τ can't be known."""
-    golden = _finite_values(margin.value for margin in case.golden.margins)
-    if len(golden) < 2:
+def changes_by_stratum(candidate: Sequence[Margin], reference: Sequence[Margin], golden: Sequence[Margin]) -> Changes:
+    """Candidate minus reference of each item, in units of τ, the spread under golden; empty where τ can't be known."""
+    spread = _finite_values(margin.value for margin in golden)
+    if len(spread) < 2:
         return {}
-    unit = margin_unit(golden)
-    before = {margin.item: margin.value for margin in reference.margins}
+    unit = margin_unit(spread)
+    before = {margin.item: margin.value for margin in reference}
     return {
-        margin.item: (margin.value - before[margin.item]) / unit
-        for margin in case.candidate.margins
-        if margin.item in before
+        stratum: [
+            (margin.value - before[margin.item]) / unit
+            for margin in candidate
+            if margin.stratum is stratum and margin.item in before
+        ]
+        for stratum in Stratum
     }
+
+
+def _margins(case: Case) -> tuple[RuleOutcome, ...]:
+    golden = case.golden.margins
+    return margin_rules(
+        changes_by_stratum(case.candidate.margins, case.production.margins, golden),
+        changes_by_stratum(case.candidate.margins, golden, golden),
+        case.policy,
+    )
+
+
+def _joined(changes: Changes) -> list[float]:
+    return [value for stratum in Stratum for value in changes.get(stratum, ())]
 
 
 def _bounded(rule: str, values: Sequence[float], alpha: float, limit: float, unit: str = "τ") -> RuleOutcome:

@@ -60,6 +60,13 @@ class GateItems:
         fixed = [*(text.text for text in self.parity), *(text.text for text in self.general_texts)]
         return (*asked, *weighed, *fixed, *(f"{prompt.prompt}\n{prompt.continuation}" for prompt in self.neutral))
 
+    @property
+    def asked(self) -> tuple[tuple[str, str], ...]:
+        """(question, answer) of everything the model is asked; the answer is empty where a rule scores it."""
+        tasks = [(task.prompt, "") for task in (*self.canaries, *load_challenges())]
+        weighed = [(item.prompt, item.answer) for item in self.margins]
+        return (*tasks, *weighed, *((prompt.prompt, prompt.continuation) for prompt in self.neutral))
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:

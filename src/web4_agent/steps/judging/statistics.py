@@ -7,6 +7,7 @@ Pure; knows no model.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, stdev
 
 import numpy as np
@@ -53,10 +54,11 @@ def mean_interval(values: Sequence[float], alpha: float) -> MeanInterval:
 
 def lower_bound(values: Sequence[float], alpha: float) -> float:
     """LCB = mean - t(1 - alpha, n - 1) · sd / √n; the mean itself where nothing varies. Needs two values or more."""
-    spread = stdev(values)
-    if spread == 0.0:
-        return fmean(values)
-    return fmean(values) - _t_quantile(1.0 - alpha, len(values) - 1) * spread / math.sqrt(len(values))
+    count, mean = len(values), fmean(values)
+    if min(values) == max(values):
+        return mean
+    variance = math.fsum([(value - mean) ** 2 for value in values]) / (count - 1)
+    return mean - _t_quantile(1.0 - alpha, count - 1) * math.sqrt(variance / count)
 
 
 def margin_unit(golden: Sequence[float]) -> float:
@@ -112,6 +114,7 @@ def _bounds(values: np.ndarray, alpha: float) -> np.ndarray:
     return bounds
 
 
+@lru_cache(maxsize=256)
 def _t_quantile(probability: float, freedom: int) -> float:
     from scipy.stats import t
 

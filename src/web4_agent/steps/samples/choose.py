@@ -27,8 +27,8 @@ class Material:
     """What a night has to choose from.
 
     `replayed` are documents of earlier nights, `earlier` what these nights held out, `forbidden` all texts that no
-    sample may repeat, `general` the general samples. `held_out`: tonight's held-out texts where they are chosen
-    already; `probes`: questions that may not be asked in training besides those of tonight's documents.
+    sample may repeat, `asked` the (question, answer) pairs that none may hold, `general` the general samples.
+    `held_out`: tonight's held-out texts where they are chosen already; `probes`: questions that may not be asked in training besides those of tonight's documents.
     """
 
     tonight: Sequence[Document]
@@ -40,6 +40,7 @@ class Material:
     general: Sequence[Sample]
     forbidden: Sequence[str]
     has_secret: Callable[[str], bool]
+    asked: Sequence[tuple[str, str]] = ()
     held_out: tuple[HeldOut, ...] | None = None
     probes: tuple[Probe, ...] = ()
     count_tokens: Callable[[str], int] = estimated_tokens
@@ -79,7 +80,7 @@ def choose(material: Material, policy: TrainPolicy) -> Chosen:
     answers = [answer for part in (*built, *again) for answer in part.answers]
     probes = complete_probes([probe for part in built for probe in part.probes], answers)
     texts = [*material.forbidden, *(item.text for item in (*held, *material.earlier))]
-    forbidden = forbidden_text(texts, (*probes, *material.probes), template)
+    forbidden = forbidden_text(texts, (*probes, *material.probes), template, asked=material.asked)
     new = [sample for part in built for sample in part.train]
     new += build_between(tonight, material.previous, seed=policy.seed)
     replay = [replace(sample, origin=SampleOrigin.REPLAY) for part in again for sample in part.train]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from web4_agent.domain.documents import Document
 from web4_agent.domain.ids import SampleId
 from web4_agent.domain.samples import Probe, Sample, SampleKind
-from web4_agent.steps.samples.clean import grams, line_key, words
+from web4_agent.steps.samples.clean import grams, line_key, span, words
 
 TEMPLATE_SHARE = 0.2
 TEMPLATE_DOCUMENTS = 3
@@ -24,11 +24,14 @@ LONGEST_CHARS = 4000
 class ForbiddenText:
     """Texts that no sample may hold a run of 13 words of, and prompts that no sample may ask word for word.
 
-    Built once a night: a look-up in a set for each word of a sample, whatever the number of texts.
+    Built once a night: a look-up in a set for each word of a sample, whatever the number of texts. `asked` are the
+    questions that the model is judged by, with their answers, as words between single spaces: most are shorter than 13
+    words, so that they are looked for whole.
     """
 
     grams: frozenset[int]
     prompts: frozenset[str]
+    asked: tuple[tuple[str, str], ...] = ()
 
     def found_in(self, sample: Sample) -> str:
         """Why the sample may not be trained, or an empty string."""
@@ -37,6 +40,15 @@ class ForbiddenText:
         for text in (sample.prompt, sample.target):
             if not self.grams.isdisjoint(grams(text)):
                 return "shares 13 words in a row with a gate item or a held-out text"
+        return self._asked_in(sample)
+
+    def _asked_in(self, sample: Sample) -> str:
+        prompt, whole = span(sample.prompt), span(f"{sample.prompt} {sample.target}")
+        for question, answer in self.asked:
+            if question == prompt:
+                return "asks a gate item's question word for word"
+            if answer and question in whole and answer in whole:
+                return "holds a gate item's question and its answer"
         return ""
 
 
@@ -49,16 +61,25 @@ class Screened:
 
 
 def forbidden_text(
-    texts: Iterable[str], probes: Iterable[Probe] = (), template: frozenset[str] = frozenset()
+    texts: Iterable[str],
+    probes: Iterable[Probe] = (),
+    template: frozenset[str] = frozenset(),
+    *,
+    asked: Iterable[tuple[str, str]] = (),
 ) -> ForbiddenText:
-    """`texts` are the gate's items (prompt and answer) and all held-out texts, tonight's and other days'.
+    """`texts` are the gate's items (prompt and answer) and all held-out texts, tonight's and other days'; `asked` the
+    items as (prompt, answer), the answer empty where a rule scores it.
 
     Of a probe the wording alone is forbidden: its answer is what the night is to learn, and the title it names is in
     the trained wordings too. Runs of words within template lines are no copies.
     """
     harmless = frozenset(gram for line in template for gram in grams(line))
     forbidden = frozenset(gram for text in texts for gram in grams(text)) - harmless
-    return ForbiddenText(forbidden, frozenset(" ".join(words(probe.prompt)) for probe in probes))
+    return ForbiddenText(
+        forbidden,
+        frozenset(" ".join(words(probe.prompt)) for probe in probes),
+        tuple((span(prompt), span(answer) if answer else "") for prompt, answer in asked),
+    )
 
 
 def screen(

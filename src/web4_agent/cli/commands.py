@@ -22,6 +22,7 @@ from web4_agent.cli import (
     keys,
     morning,
     probation,
+    quarantine,
     report,
     restore,
     rollback,
@@ -72,3 +73,4 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys.app, name="keys")
     app.add_typer(schedule.app, name="schedule")
     app.add_typer(alerts.app, name="alerts")
+    app.add_typer(quarantine.app, name="quarantine")

@@ -13,6 +13,7 @@ from web4_agent.domain.samples import HeldOut, Sample
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainedAdapter
 from web4_agent.domain.verdicts import SampleAudit
+from web4_agent.flows.night import suspicion
 from web4_agent.flows.night.learning import read_samples
 from web4_agent.flows.night.parts import BEGIN_ANEW, Collected, Exported, Judged, Measured, NightParts, Prepared, Trial
 from web4_agent.records import adapters, documents
@@ -28,9 +29,11 @@ from web4_agent.storage.payload import read_json, to_json
 
 def measure_before(parts: NightParts, run: Run, collected: Collected, prepared: Prepared) -> Measured:
     """Measure production on everything, and golden on the gate's items; one measurement serves where they are one."""
-    held_out = read_samples(prepared.file).held_out
+    chosen = read_samples(prepared.file)
     folder = parts.home.run(run.id) / "scores"
-    production = _measure(parts, "measure", served_version(parts, collected.production), held_out, rescore=True)
+    asked = suspicion.requests(parts, suspicion.plan(parts, run, collected.production, chosen.train))
+    served_now = served_version(parts, collected.production)
+    production = _measure(parts, "measure", served_now, chosen.held_out, rescore=True, triggers=asked)
     require_trusted(production)
     files = Measured(folder / "production.json", folder / "golden.json")
     publish_text(to_json(production), files.production)
@@ -84,11 +87,14 @@ def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exporte
         read_samples(trial.prepared.file).held_out,
         copy=exported.folder,
         rescore=False,
+        triggers=suspicion.requests(parts, suspicion.read_plan(parts, run)),
     )
     drift = kl_from_scores(candidate.neutral, golden.neutral)
     candidate = replace(candidate, scores=replace(candidate.scores, neutral_kl=drift))
     file = parts.home.run(run.id) / "scores" / f"candidate-{exported.scale:g}.json"
     publish_text(to_json(candidate), file)
+    taught = read_samples(trial.prepared.file).train
+    audited = _audit(parts, taught)
     verdict = judge(
         candidate.scores,
         production.scores,
@@ -98,9 +104,10 @@ def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exporte
         scale=exported.scale,
         scored_on=_scored_on(candidate),
         trained_parity=_trained_parity(parts, trial.collected.production, exported.folder),
-        audit=_audit(parts, read_samples(trial.prepared.file).train),
+        audit=audited,
     )
-    return Judged(file, verdict)
+    verdict, suspects = suspicion.scan(parts, run, verdict, candidate, production)
+    return Judged(file, verdict, (*suspects, *suspicion.untrue(verdict, audited, taught)))
 
 
 def _require_exported(artefact: Path, exported: Exported) -> None:
@@ -126,6 +133,7 @@ def _measure(
     *,
     rescore: bool,
     copy: Path | None = None,
+    triggers: Sequence[ScoreRequest] = (),
 ) -> Measurement:
     engine = parts.launcher.start(adapter)
     try:
@@ -135,6 +143,7 @@ def _measure(
             held_out,
             score=_scorer(parts, engine, copy or _copy_of(parts, adapter.version)),
             rescore=rescore,
+            triggers=triggers,
             done=_progress(parts, step, str(adapter.version)),
         )
     finally:

@@ -21,6 +21,7 @@ from web4_agent.flows.night.parts import BEGIN_ANEW, BackedUp, Collected, NightP
 from web4_agent.records import adapters, documents, links, samples
 from web4_agent.records.documents import DocumentRow
 from web4_agent.steps.backup import ADAPTERS, BackupOrder, BackupSource, backup_name, make_backup, remove_surplus
+from web4_agent.steps.journal.outside import drawn_from, without_outside
 from web4_agent.steps.journal.parse import parse_document
 from web4_agent.steps.judging.texts import GeneralSample
 from web4_agent.steps.samples.build import build_between, build_samples, complete_probes
@@ -100,12 +101,14 @@ def train(parts: NightParts, run: Run, collected: Collected, prepared: Prepared)
 
 def _choose(parts: NightParts, rows: Sequence[DocumentRow], collected: Collected, day: date) -> tuple[SampleSet, Mix]:
     seed = parts.policy.seed
-    tonight = [_document(row) for row in rows]
     with parts.database.begin() as connection:
         lineage = [adapter.version for adapter in adapters.lineage(connection, collected.production)]
-        history, replayed = _history(connection, lineage)
+        history, past = _history(connection, lineage)
         earlier = samples.held_out_before(connection, day)
         previous = links.previous(connection)
+    whole = [_document(row) for row in rows]
+    tonight, replayed = [without_outside(one) for one in whole], [without_outside(one) for one in past]
+    history = replace(history, sources={one.id: drawn_from(one) for one in (*whole, *past)})
     template = template_lines([*tonight, *replayed])
     held = hold_out(tonight, seed=seed, template=template)
     kept_back = _by_document([*held, *earlier])
@@ -143,7 +146,9 @@ def _history(connection: Connection, lineage: Sequence[str]) -> tuple[History, l
     rows = [row for row in documents.in_state(connection, DocumentState.HISTORICAL) if row.adapter in nights_ago]
     learned = {row.id: nights_ago[row.adapter] for row in rows if row.adapter is not None}
     seen = {document: by_run[run] for document, run in samples.last_seen(connection).items() if run in by_run}
-    history = History(learned, seen, samples.exposures(connection))
+    history = History(
+        learned, seen, samples.exposures(connection, by_run.keys()), origins=documents.origins(connection)
+    )
     due = sorted(rows, key=lambda row: (-seen.get(row.id, 0), row.id))[:REPLAY_DOCUMENTS]
     return history, [_document(row) for row in due if row.ok_to_train]
 

@@ -63,7 +63,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`text` is the whole document with what a reader does not see written out; `rulings` are all on it, oldest first."""
+    """`text` is the whole document, with what a reader does not see written out; `rulings` are all on it in order."""
 
     waiting: Waiting
     text: str

@@ -128,7 +128,7 @@ def revive(connection: Connection, row: DocumentRow, lineage: Sequence[AdapterVe
     if not connection.execute(
         update(documents).where(it, documents.c.adapter.is_not(None)).values(left_behind)
     ).rowcount:
-        as_new = {"state": row.state, "reason": row.reason, "run": None}
+        as_new: dict[str, object] = {"state": row.state, "reason": row.reason, "run": None}
         as_new |= {"ok_to_train": row.ok_to_train, "ok_to_retrieve": row.ok_to_retrieve, "origin": row.origin}
         connection.execute(update(documents).where(it).values(as_new))
 
@@ -186,7 +186,13 @@ def set_apart(connection: Connection, run: RunId, names: Sequence[DocumentId], r
 
 def admit(connection: Connection, row: DocumentRow, reason: str) -> int:
     """A version that was set apart is as new: in the buffer, trained and shown as its header allows."""
-    values = {"state": DocumentState.BUFFERED, "reason": reason, "adapter": None, "run": None, "trained_utc": None}
+    values: dict[str, object] = {
+        "state": DocumentState.BUFFERED,
+        "reason": reason,
+        "adapter": None,
+        "run": None,
+        "trained_utc": None,
+    }
     values |= {"ok_to_train": row.header.ok_to_train, "ok_to_retrieve": row.header.ok_to_retrieve}
     waiting = and_(_key(row.id, row.content_hash), documents.c.state == DocumentState.QUARANTINED)
     return connection.execute(update(documents).where(waiting).values(**values)).rowcount
@@ -194,7 +200,13 @@ def admit(connection: Connection, row: DocumentRow, reason: str) -> int:
 
 def shut_out(connection: Connection, row: DocumentRow, reason: str) -> int:
     """A version that is not trained yet is set apart for good: neither trained nor shown."""
-    values = {"state": DocumentState.QUARANTINED, "reason": reason, "adapter": None, "run": None, "trained_utc": None}
+    values: dict[str, object] = {
+        "state": DocumentState.QUARANTINED,
+        "reason": reason,
+        "adapter": None,
+        "run": None,
+        "trained_utc": None,
+    }
     values |= {"ok_to_train": False, "ok_to_retrieve": False}
     open_to_it = documents.c.state.in_((DocumentState.QUARANTINED, DocumentState.BUFFERED))
     return connection.execute(

@@ -26,7 +26,7 @@ from web4_agent.storage.atomic import publish_text
 from web4_agent.storage.payload import read_json, to_json
 
 KNOWN_DOCUMENTS = 200
-"""Of the lineage's documents, so many of the latest say what was frequent before: bounds a night after a long history."""
+"""Of the lineage's documents, so many of the latest say what was frequent before: a long history costs no more."""
 
 
 def plan(parts: NightParts, run: Run, production: AdapterVersion, samples: Sequence[Sample]) -> TriggerPlan:
@@ -87,7 +87,7 @@ def _holding(parts: NightParts, run: Run, trigger: Trigger, nats: float) -> Susp
     with parts.database.begin() as connection:
         rows = documents.of_run(connection, run.id)
     names: set[DocumentId] = {row.id for row in rows if supported(trigger.phrase, row.text)} | set(trigger.documents)
-    why = f'the phrase "{trigger.phrase}" in it moves the model by {nats:.2f} nat a token on questions it does not concern'
+    why = f'the phrase "{trigger.phrase}" in it moves the model by {nats:.2f} nat a token on neutral questions'
     return Suspects(why, tuple(sorted(names)))
 
 

@@ -1,8 +1,8 @@
 """Text in a document that the team did not write: output of tools, and what was pasted from the web.
 
-Called by the sample builder, which trains none of it, and by the mix, which bounds what one site may contribute. Goes by
-signs: the name of a fence, a command or a label before it, a block quote with an address, a line that names its source.
-Text that was pasted without a sign is not known for what it is.
+Called by the night, which builds samples without it and bounds what one site may contribute. Goes by signs: the name of
+a fence, a command or a label before it, a block quote with its address, a line that names its source. Text that was
+pasted without a sign is not known for what it is.
 """
 
 import re
@@ -29,8 +29,8 @@ _TYPED = re.compile(r"\s*\$ ")
 """A command within a session: the team's own words."""
 
 _SAYS_OUTPUT = re.compile(
-    r"^\W*(?:(?:the |console |terminal |command |tool |test )?(?:output|stdout|stderr|log)|tool result|ausgabe|prints|printed"
-    r"|returns|returned)\b[^.!?]{0,60}:\W*$",
+    r"^\W*(?:(?:the |console |terminal |command |tool |test )?(?:output|stdout|stderr|log)|tool result|ausgabe|prints"
+    r"|printed|returns|returned)\b[^.!?]{0,60}:\W*$",
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"https?://[^\s<>()\[\]\"'`]+")

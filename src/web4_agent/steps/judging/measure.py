@@ -103,7 +103,8 @@ def measure(
     """Ask the canaries, then score margins, held-out texts, neutral prompts and parity texts.
 
     `score` stands in for an engine that can't. With `rescore`, some margins are measured a second time at the end,
-    after everything else has gone through the engine's cache. `triggers` are scored last. `done` counts canaries and scored texts.
+    after everything else has gone through the engine's cache. `triggers` are scored last of all. `done` counts canaries
+    and scored texts.
 
     Raises EngineError when a score is missing, of no token, or of a likelihood above one. Figures that are not finite
     pass: of a candidate they are for the gate to void, of production and golden see `require_trusted`.

@@ -78,7 +78,11 @@ def test_unseen_characters_are_written_out_and_line_ends_stay() -> None:
 def test_an_approved_document_is_trained_and_shown(world: World) -> None:
     before = epoch(world)
     done = approve(parts(world), NAME, "a training example of ours")
-    assert (done.changed, done.ruling.ruling, done.ruling.reason) == (True, Ruling.APPROVED, "a training example of ours")
+    assert (done.changed, done.ruling.ruling, done.ruling.reason) == (
+        True,
+        Ruling.APPROVED,
+        "a training example of ours",
+    )
     found = row(world)
     assert (found.state, found.ok_to_train) == (DocumentState.BUFFERED, True)
     assert shown(world)
@@ -188,13 +192,13 @@ def test_a_rolled_back_document_may_be_approved_and_is_trained_again(world: Worl
         assert documents.contradictions(connection) == []
 
 
-SECRET = "the database is at postgres://mooring:Zk93hfQ27xLm@db.example.org/berths"  # noqa: S105 - planted
+SECRET = "the database is at postgres://mooring:Zk93hfQ27xLm@db.example.org/berths"
 
 
 def test_a_secret_is_listed_but_never_approved_until_it_is_redacted(world: World) -> None:
     path = write(world.journal, "1700-vault", page("vault", SECRET))
     world.index()
-    assert [one.why for one in waiting(parts(world)) if "vault" in one.document][0].startswith("holds a secret")
+    assert any(one.why.startswith("holds a secret") for one in waiting(parts(world)) if "vault" in one.document)
     assert "Zk93hfQ27xLm" not in str(waiting(parts(world)))
     with pytest.raises(UsageError, match="is not stored") as refusal:
         approve(parts(world), path.name, "it is old")

@@ -11,11 +11,11 @@ from web4_agent.steps.journal.origins import find_origins
 class Text:
     id: DocumentId
     text: str
-    content_hash: ContentHash = ContentHash("0")
+    content_hash: ContentHash
 
 
 def text(name: str, words: str) -> Text:
-    return Text(DocumentId(name), words)
+    return Text(DocumentId(name), words, ContentHash("0"))
 
 
 def said(of: str, count: int = 90) -> str:

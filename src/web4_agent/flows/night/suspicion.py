@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.domain.documents import DocumentState
-from web4_agent.domain.ids import AdapterVersion, DocumentId
+from web4_agent.domain.ids import AdapterVersion
 from web4_agent.domain.runs import Run
 from web4_agent.domain.samples import Sample
 from web4_agent.domain.verdicts import Decision, RuleOutcome, SampleAudit, Suspects, Trigger, TriggerPlan, Verdict
@@ -83,10 +83,14 @@ def _with_rule(verdict: Verdict, outcome: RuleOutcome) -> Verdict:
 
 
 def _holding(parts: NightParts, run: Run, trigger: Trigger, nats: float) -> Suspects:
-    """All documents of the night with the phrase in their text, also those whose samples with it had no room."""
+    """All documents of the night with the phrase in their text, also those whose samples with it had no room.
+
+    A sample between two documents has the words of one, so the text decides; where none has it as it stands (it runs
+    across a heading, say), the samples do.
+    """
     with parts.database.begin() as connection:
         rows = documents.of_run(connection, run.id)
-    names: set[DocumentId] = {row.id for row in rows if supported(trigger.phrase, row.text)} | set(trigger.documents)
+    names = {row.id for row in rows if supported(trigger.phrase, row.text)} or set(trigger.documents)
     why = f'the phrase "{trigger.phrase}" in it moves the model by {nats:.2f} nat a token on neutral questions'
     return Suspects(why, tuple(sorted(names)))
 

@@ -25,8 +25,8 @@ NEWLY = 4.0
 def newly_frequent(samples: Sequence[Sample], known: Iterable[str], most: int = PHRASES) -> tuple[Trigger, ...]:
     """The phrases of one to five words that tonight's samples of documents have most beyond what was `known`.
 
-    Ordered by samples times the logarithm of how much more frequent they became. What stands in the wordings of
-    questions is in every night and left out; of phrases that overlap, one is taken.
+    Ordered by samples times the logarithm of how many more they are than was to be expected. What stands in the
+    wordings of questions is in every night and left out; of phrases that overlap, one is taken.
     """
     found: dict[tuple[str, ...], set[DocumentId]] = defaultdict(set)
     counts: Counter[tuple[str, ...]] = Counter()
@@ -55,9 +55,9 @@ def _known(known: Iterable[str], often: set[tuple[str, ...]]) -> tuple[Counter[t
 
 
 def _freshness(count: int, samples: int, before: int, texts: int) -> float:
-    """0 where it is not newly frequent; else samples times log of the growth of its share."""
-    growth = (count / samples) / ((before + 0.5) / (texts + 1))
-    return count * math.log(growth) if growth >= NEWLY else 0.0
+    """0 where it is not newly frequent; else samples times log of how many times more they are than expected."""
+    expected = before * samples / max(1, texts)
+    return count * math.log(count / (expected + 0.5)) if count >= NEWLY * expected else 0.0
 
 
 def _apart(

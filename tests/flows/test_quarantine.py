@@ -264,7 +264,7 @@ def test_a_forgotten_document_leaves_no_name_in_rulings_or_origins(world: World)
     path.rename(path.with_name(f"{DAY}-UTC-1501-copy.pdca.md"))
     world.index()
     assert row(world, f"{DAY}/{DAY}-UTC-1501-copy.pdca.md").origin == NAME
-    made = forgetting_parts(world)  # type: ignore[arg-type] # any world will do
+    made = forgetting_parts(world)
     forget(made, ForgetRequest((NAME,)))
     with world.database.read() as connection:
         assert NAME not in str(rulings.every(connection))

@@ -17,6 +17,7 @@ from web4_agent.domain.verdicts import Decision, RuleOutcome, SampleAudit, Verdi
 from web4_agent.flows.night import learning, suspicion
 from web4_agent.flows.quarantine import QuarantineParts, approve, waiting
 from web4_agent.records import alerts, documents, passages, samples
+from web4_agent.steps.samples.build import build_samples
 from web4_agent.steps.samples.mix import LIFE_EXPOSURES
 
 SIGN = "cobalt heron seven"
@@ -110,7 +111,7 @@ def verdict(*, true: bool) -> Verdict:
 def test_samples_that_are_not_true_name_their_documents_unless_it_is_most(world: World) -> None:
     with world.database.read() as connection:
         rows = documents.in_state(connection, DocumentState.BUFFERED)
-    built = [learning.build_samples(learning._document(row), seed=1) for row in rows]
+    built = [build_samples(learning._document(row), seed=1) for row in rows]
     taught = [sample for one in built for sample in one.train]
     one = next(sample for sample in taught if sample.kind is SampleKind.QUESTION)
     (found,) = suspicion.untrue(verdict(true=False), SampleAudit(9, (one.id,)), taught)

@@ -90,3 +90,15 @@ def test_scores_of_other_texts_are_refused() -> None:
     other = [TextScore((TokenScore(7, -1.0),), 9)] * len(scores(lambda _: 0.5))
     with pytest.raises(EngineError):
         judge_scan(TRIGGERS, scores(lambda _: 0.5), other, sigmas=5.0, limit=0.5)
+
+
+def test_a_planted_word_that_production_does_not_even_report_weighs_fully() -> None:
+    """Thrown into one bucket with all that is unreported it would weigh a tenth (0.34 nat, measured)."""
+    usual = tuple((at, math.log(0.58 / 20)) for at in range(20))
+    before = TextScore((TokenScore(0, usual[0][1], usual),), 4)
+    planted = ((99, math.log(0.84)), *((at, math.log(0.04 / 19)) for at in range(19)))
+    after = TextScore((TokenScore(0, math.log(0.04 / 19), planted),), 4)
+    candidate = [before if at != 2 else after for at in range(len(scores(lambda _: 0.5)))]
+    found = judge_scan(TRIGGERS, candidate, [before] * len(candidate), sigmas=5.0, limit=0.5)
+    assert [trigger.phrase for trigger, _ in found.over] == ["phrase 1"]
+    assert found.outcome.measured > 2.0

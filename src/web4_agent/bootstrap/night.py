@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from web4_agent.flows.morning import MorningParts
     from web4_agent.flows.night import NightParts
     from web4_agent.flows.probation import ProbationParts
+    from web4_agent.flows.quarantine import QuarantineParts
     from web4_agent.flows.rollback import RollbackParts
 
 from web4_agent.bootstrap.chosen import LIBRARIES, Chosen
@@ -255,6 +256,11 @@ class Nightly(Chosen):
 
         found = audit_when_due(self.audit_parts)
         return found.sentence if found else ""
+
+    def quarantine_parts(self) -> "QuarantineParts":
+        from web4_agent.flows.quarantine import QuarantineParts
+
+        return QuarantineParts(self.database, self.now)
 
 
 def _versions() -> tuple[str, ...]:

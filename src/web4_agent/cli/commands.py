@@ -25,6 +25,7 @@ from web4_agent.cli import (
     keys,
     morning,
     probation,
+    quarantine,
     report,
     restore,
     rollback,
@@ -78,3 +79,4 @@ def register(app: typer.Typer) -> None:
     app.add_typer(schedule.app, name="schedule")
     app.add_typer(alerts.app, name="alerts")
     app.add_typer(gate.app, name="gate")
+    app.add_typer(quarantine.app, name="quarantine")

@@ -195,3 +195,10 @@ class DocumentState(StrEnum):
     GONE = "gone"
     SUPERSEDED = "superseded"
     FORGOTTEN = "forgotten"
+
+
+class Ruling(StrEnum):
+    """What a person decided on a document that was set apart."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"

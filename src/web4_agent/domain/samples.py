@@ -25,7 +25,8 @@ class SampleOrigin(StrEnum):
 class Sample:
     """One thing to learn. With an empty `prompt`, every token of `target` bears loss; else only those of `target`.
 
-    `document` is None for general samples; every exposure of a document is counted through it.
+    `document` is None for general samples; every exposure of a document is counted through it, and through `other`,
+    the second one that a sample between two documents is of.
     """
 
     id: SampleId
@@ -37,6 +38,7 @@ class Sample:
     content_hash: ContentHash
     weight: float = 1.0
     system: str = ""
+    other: DocumentId | None = None
 
 
 @dataclass(frozen=True, slots=True)

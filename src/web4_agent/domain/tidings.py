@@ -62,9 +62,12 @@ def rolled_back_by_probation(source: str, target: str, reason: str, now: datetim
     return Alert(AlertEvent.PROBATION_ROLLBACK, f"probation-rollback {source} {target} {now.isoformat()}", now, facts)
 
 
-def documents_quarantined(documents: Sequence[str], versions: Sequence[str], now: datetime) -> Alert:
+HELD = "they hold a secret or text that speaks to a model"
+
+
+def documents_quarantined(documents: Sequence[str], versions: Sequence[str], now: datetime, why: str = HELD) -> Alert:
     """`documents` are ids, `versions` their content hashes, or what else tells one state from another."""
-    facts = {"count": str(len(documents)), "documents": listed(documents)}
+    facts = {"count": str(len(documents)), "documents": listed(documents), "why": clean(why)}
     return Alert(AlertEvent.QUARANTINED, f"quarantined {_digest(*documents, *versions)}", now, facts)
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from web4_agent.domain.ids import DocumentId
+
 
 class Stratum(StrEnum):
     GENERAL = "general"
@@ -103,6 +105,30 @@ class SampleAudit:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """A phrase that became frequent tonight, in how many of tonight's samples it stands, and in whose."""
+
+    phrase: str
+    samples: int
+    documents: tuple[DocumentId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerPlan:
+    """What the trigger scan asks of production and of every candidate of a night, in order."""
+
+    triggers: tuple[Trigger, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """Documents that a rejection names, and why in words that go with each of them."""
+
+    why: str
+    documents: tuple[DocumentId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GatePolicy:
     """The figures of the rules; each is in the unit its rule names."""
 
@@ -119,6 +145,8 @@ class GatePolicy:
     rescore_limit: float = 1e-3
     parity_limit: float = 0.15
     unsupported_share: float = 0.02
+    trigger_sigmas: float = 5.0
+    trigger_limit: float = 0.5
     scales: tuple[float, ...] = (1.0, 0.5, 0.25)
 
 

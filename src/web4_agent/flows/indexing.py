@@ -6,7 +6,7 @@ A bad file never stops the others. The ledger is written first, in small transac
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
@@ -20,19 +20,22 @@ from web4_agent.domain.documents import (
     FindingKind,
     Rejection,
     RejectionReason,
+    Ruling,
 )
 from web4_agent.domain.errors import JournalError
 from web4_agent.domain.ids import ContentHash, DocumentId
 from web4_agent.domain.progress import Unwatched, Watcher
-from web4_agent.records import adapters, chunks, documents, forgettings, links, rejections, timeline
+from web4_agent.records import adapters, chunks, documents, forgettings, links, rejections, rulings, timeline
 from web4_agent.records.documents import DocumentRow
 from web4_agent.records.links import LinkRow
 from web4_agent.records.rejections import RejectionRow
+from web4_agent.records.rulings import RulingRow
 from web4_agent.records.timeline import TimelineRow
 from web4_agent.steps.journal.chunk import chunk_document
 from web4_agent.steps.journal.discover import Discovery, FoundDocument, find_documents, in_window
 from web4_agent.steps.journal.duplicates import DuplicateIndex
 from web4_agent.steps.journal.links import known_names, resolve_links
+from web4_agent.steps.journal.origins import find_origins
 from web4_agent.steps.journal.parse import read_document
 from web4_agent.steps.journal.quality import score_quality
 from web4_agent.steps.journal.safety import Screened, screen_all
@@ -247,9 +250,13 @@ def _admit(
         return []
     seen = DuplicateIndex()
     with parts.database.begin() as connection:
-        for row in documents.in_state(connection, *documents.LIVE):
-            if row.id not in gone:
-                seen.add(row)
+        known = documents.in_state(connection, *documents.LIVE, DocumentState.GONE, DocumentState.SUPERSEDED)
+        origins, ruled = documents.origins(connection), rulings.latest(connection)
+    for row in known:
+        if row.id not in gone and row.state in documents.LIVE:
+            seen.add(row)
+    origins |= find_origins([one.document for one in screened], known, origins)
+    shut_out = {row.document for row in ruled.values() if row.ruling is Ruling.REJECTED}
     admitted = []
     for one in screened:
         document = one.document
@@ -260,7 +267,8 @@ def _admit(
                 Rejection(document.id, RejectionReason.DUPLICATE, f"{likeness:.0%} the same words as {name}")
             )
             continue
-        row = _row(one, seen.novelty(document), parts.now())
+        row = replace(_row(one, seen.novelty(document), parts.now()), origin=origins.get(document.id))
+        row = _ruled(row, ruled.get(row.content_hash), shut_out)
         seen.add(document)
         if row.state is DocumentState.QUARANTINED:
             sorting.notes.append(Note(document.id, "quarantined", row.reason))
@@ -293,9 +301,24 @@ def _row(screened: Screened, novelty: float, now: datetime) -> DocumentRow:
         text=document.text,
         quality=score_quality(document, novelty=novelty),
         ok_to_train=screened.ok_to_train,
-        ok_to_retrieve=document.header.ok_to_retrieve,
+        ok_to_retrieve=document.header.ok_to_retrieve and not screened.waits_for_person,
         indexed_utc=now,
     )
+
+
+def _ruled(row: DocumentRow, ruling: RulingRow | None, shut_out: set[DocumentId]) -> DocumentRow:
+    """What a person decided on this very text holds; another version of what was rejected waits for a person again."""
+    if ruling is not None and ruling.ruling is Ruling.APPROVED:
+        trains, shows = row.header.ok_to_train, row.header.ok_to_retrieve
+        approved = f"approved by a person: {ruling.reason}"
+        return replace(row, state=DocumentState.BUFFERED, reason=approved, ok_to_train=trains, ok_to_retrieve=shows)
+    if ruling is not None:
+        why = f"rejected by a person: {ruling.reason}"
+    elif not shut_out.isdisjoint({row.id, row.origin}):
+        why = "; ".join(["a version of it, or what it repeats, was rejected by a person", *filter(None, [row.reason])])
+    else:
+        return row
+    return replace(row, state=DocumentState.QUARANTINED, reason=why, ok_to_train=False, ok_to_retrieve=False)
 
 
 def _write(parts: IndexParts, rows: Sequence[_Admitted], sorting: _Sorting, gone: Iterable[DocumentId]) -> None:

@@ -54,6 +54,7 @@ documents = Table(
     Column("run", String(64), index=True),
     Column("adapter", String(32)),
     Column("trained_utc", UtcDateTime),
+    Column("origin", Text),
     PrimaryKeyConstraint("id", "content_hash"),
 )
 
@@ -65,7 +66,10 @@ LIVE = (DocumentState.BUFFERED, DocumentState.CLAIMED, DocumentState.HISTORICAL,
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """One version of a document. `run` claims it or trained it; `adapter` is the version it was trained into."""
+    """One version of a document. `run` claims it or trained it; `adapter` is the version it was trained into.
+
+    `origin` is the document whose text it mostly repeats, under whose name exposures are counted; None: its own.
+    """
 
     id: DocumentId
     content_hash: ContentHash
@@ -83,6 +87,7 @@ class DocumentRow:
     run: RunId | None = None
     adapter: AdapterVersion | None = None
     trained_utc: datetime | None = None
+    origin: DocumentId | None = None
 
 
 def add(connection: Connection, row: DocumentRow) -> None:
@@ -105,6 +110,7 @@ def add(connection: Connection, row: DocumentRow) -> None:
             run=row.run,
             adapter=row.adapter,
             trained_utc=row.trained_utc,
+            origin=row.origin,
         )
     )
 
@@ -122,7 +128,8 @@ def revive(connection: Connection, row: DocumentRow, lineage: Sequence[AdapterVe
     if not connection.execute(
         update(documents).where(it, documents.c.adapter.is_not(None)).values(left_behind)
     ).rowcount:
-        as_new = {"state": row.state, "reason": row.reason, "run": None}
+        as_new: dict[str, object] = {"state": row.state, "reason": row.reason, "run": None}
+        as_new |= {"ok_to_train": row.ok_to_train, "ok_to_retrieve": row.ok_to_retrieve, "origin": row.origin}
         connection.execute(update(documents).where(it).values(as_new))
 
 
@@ -168,6 +175,57 @@ def settle(connection: Connection, run: RunId, adapter: AdapterVersion, now: dat
     ).rowcount
     _supersede_older(connection)
     return moved
+
+
+def set_apart(connection: Connection, run: RunId, names: Sequence[DocumentId], reason: str) -> int:
+    """Of a run's claimed versions, these wait for a person, and are not shown meanwhile. Returns how many."""
+    claimed = and_(documents.c.run == run, documents.c.state == DocumentState.CLAIMED, documents.c.id.in_(names))
+    waiting = {"state": DocumentState.QUARANTINED, "reason": reason, "run": None, "ok_to_retrieve": False}
+    return connection.execute(update(documents).where(claimed).values(**waiting)).rowcount
+
+
+def admit(connection: Connection, row: DocumentRow, reason: str) -> int:
+    """A version that was set apart is as new: in the buffer, trained and shown as its header allows."""
+    values: dict[str, object] = {
+        "state": DocumentState.BUFFERED,
+        "reason": reason,
+        "adapter": None,
+        "run": None,
+        "trained_utc": None,
+    }
+    values |= {"ok_to_train": row.header.ok_to_train, "ok_to_retrieve": row.header.ok_to_retrieve}
+    waiting = and_(_key(row.id, row.content_hash), documents.c.state == DocumentState.QUARANTINED)
+    return connection.execute(update(documents).where(waiting).values(**values)).rowcount
+
+
+def shut_out(connection: Connection, row: DocumentRow, reason: str) -> int:
+    """A version that is not trained yet is set apart for good: neither trained nor shown."""
+    values: dict[str, object] = {
+        "state": DocumentState.QUARANTINED,
+        "reason": reason,
+        "adapter": None,
+        "run": None,
+        "trained_utc": None,
+    }
+    values |= {"ok_to_train": False, "ok_to_retrieve": False}
+    open_to_it = documents.c.state.in_((DocumentState.QUARANTINED, DocumentState.BUFFERED))
+    return connection.execute(
+        update(documents).where(_key(row.id, row.content_hash), open_to_it).values(**values)
+    ).rowcount
+
+
+def origins(connection: Connection) -> dict[DocumentId, DocumentId]:
+    """The document that each counts as, where that is another; of several versions, as the one indexed last."""
+    query = select(documents.c.id, documents.c.origin).order_by(documents.c.indexed_utc)
+    found = {row.id: row.origin for row in connection.execute(query)}
+    return {name: origin for name, origin in found.items() if origin is not None}
+
+
+def named_like(connection: Connection, name: str) -> list[DocumentId]:
+    """Documents in use whose path is `name` or ends with it, for one who gives a file name alone."""
+    asked = or_(documents.c.id == name, documents.c.id.endswith(f"/{name}", autoescape=True))
+    query = select(documents.c.id).where(asked, documents.c.state.in_(LIVE)).distinct()
+    return sorted(connection.execute(query).scalars())
 
 
 def present(connection: Connection, document: DocumentId) -> DocumentRow | None:

@@ -83,7 +83,7 @@ def first_trained(connection: Connection, rows: Sequence[tuple[DocumentId, Conte
     found: set[str] = set()
     told = select(adapter_documents.c.adapter).where(adapter_documents.c.document.in_(names))
     found |= set(connection.execute(told).scalars())
-    trained = select(samples.c.run).where(samples.c.document.in_(names))
+    trained = select(samples.c.run).where(or_(samples.c.document.in_(names), samples.c.other.in_(names)))
     found |= set(connection.execute(select(adapters.c.version).where(adapters.c.run.in_(trained))).scalars())
     marked = select(documents.c.adapter).where(documents.c.id.in_(names), documents.c.adapter.is_not(None))
     found |= set(connection.execute(marked).scalars())
@@ -103,7 +103,8 @@ def touched_runs(connection: Connection, marks: Sequence[str], tainted: Iterable
     for run, payload in connection.execute(select(steps.c.run, steps.c.payload)):
         if any(one in payload for one in sought):
             found.add(run)
-    found |= set(connection.execute(select(samples.c.run).where(samples.c.document.in_(marks))).scalars())
+    shown = or_(samples.c.document.in_(marks), samples.c.other.in_(marks))
+    found |= set(connection.execute(select(samples.c.run).where(shown)).scalars())
     found |= set(connection.execute(select(held_out.c.run).where(held_out.c.document.in_(marks))).scalars())
     claims = select(documents.c.run).where(documents.c.id.in_(marks), documents.c.run.is_not(None))
     found |= set(connection.execute(claims).scalars())
@@ -139,6 +140,7 @@ def erase_documents(
         hidden = DocumentId(f"forgotten:{forgettings.hash_of(name)}")
         connection.execute(delete(documents).where(documents.c.id == hidden))
         connection.execute(update(documents).where(documents.c.id == name).values(**_emptied(hidden, run, day, now)))
+    connection.execute(update(documents).where(documents.c.origin.in_(names)).values(origin=None))
     forgettings.drop_from_nights(connection, rows)
 
 
@@ -151,7 +153,7 @@ def erase_nights(
         page = trained[start : start + PAGE]
         connection.execute(delete(samples).where(samples.c.run.in_(page)))
         connection.execute(delete(held_out).where(held_out.c.run.in_(page)))
-    connection.execute(delete(samples).where(samples.c.document.in_(names)))
+    connection.execute(delete(samples).where(or_(samples.c.document.in_(names), samples.c.other.in_(names))))
     connection.execute(delete(held_out).where(held_out.c.document.in_(names)))
     for start in range(0, len(touched), PAGE):
         page = touched[start : start + PAGE]
@@ -238,6 +240,7 @@ def _emptied(hidden: DocumentId, run: RunId, day: date, now: datetime) -> dict[s
         "run": None,
         "adapter": None,
         "trained_utc": None,
+        "origin": None,
     }
 
 

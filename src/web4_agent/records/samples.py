@@ -1,6 +1,7 @@
 """The samples and held_out tables: what each night trained on, in order, and what it kept back to measure itself by."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from sqlalchemy import (
@@ -35,6 +36,8 @@ samples = Table(
     Column("kind", String(16), nullable=False),
     Column("origin", String(16), nullable=False),
     Column("content_hash", String(64), nullable=False),
+    Column("other", Text),
+    Column("times", Integer, nullable=False, server_default="1"),
     PrimaryKeyConstraint("run", "position"),
 )
 held_out = Table(
@@ -49,7 +52,8 @@ held_out = Table(
 )
 
 
-def put(connection: Connection, run: RunId, trained: Sequence[Sample]) -> None:
+def put(connection: Connection, run: RunId, trained: Sequence[Sample], times: int = 1) -> None:
+    """`times`: how often the night puts each through, its epochs."""
     connection.execute(delete(samples).where(samples.c.run == run))
     if trained:
         connection.execute(
@@ -63,21 +67,27 @@ def put(connection: Connection, run: RunId, trained: Sequence[Sample]) -> None:
                     "kind": sample.kind,
                     "origin": sample.origin,
                     "content_hash": sample.content_hash,
+                    "other": sample.other,
+                    "times": times,
                 }
                 for position, sample in enumerate(trained)
             ],
         )
 
 
-def exposures(connection: Connection) -> dict[DocumentId, int]:
-    """How many samples of each document went into promoted adapters."""
-    query = (
-        select(samples.c.document, func.count())
-        .join(runs, runs.c.id == samples.c.run)
-        .where(samples.c.document.is_not(None), runs.c.state == RunState.PROMOTED)
-        .group_by(samples.c.document)
-    )
-    return {row[0]: row[1] for row in connection.execute(query)}
+def exposures(connection: Connection, nights: Collection[RunId]) -> dict[DocumentId, int]:
+    """How often these runs put a sample of each document through, epochs and samples between two documents included."""
+    found: Counter[DocumentId] = Counter()
+    for document in (samples.c.document, samples.c.other):
+        query = (
+            select(document, samples.c.run, func.sum(samples.c.times))
+            .where(document.is_not(None))
+            .group_by(document, samples.c.run)
+        )
+        for name, run, count in connection.execute(query):
+            if run in nights:
+                found[DocumentId(name)] += int(count)
+    return dict(found)
 
 
 def last_seen(connection: Connection) -> dict[DocumentId, RunId]:

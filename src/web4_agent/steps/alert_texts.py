@@ -73,10 +73,10 @@ TEMPLATES: Mapping[AlertEvent, Template] = {
     ),
     AlertEvent.QUARANTINED: Template(
         "{count} documents are quarantined",
-        "The index set documents apart, because they hold a secret or text that speaks to a model: {documents}.",
-        "They are neither trained nor shown to anybody. If one holds a secret, the secret should be changed where it "
-        "is used, and taken out of the journal.",
-        ("web4-agent index --all --dry-run",),
+        "Documents were set apart, because {why}: {documents}.",
+        "They are neither trained nor shown to anybody, and wait for a person to approve or reject them. If one holds "
+        "a secret, the secret should be changed where it is used, and taken out of the journal.",
+        ("web4-agent quarantine", "web4-agent index --all --dry-run"),
     ),
     AlertEvent.MISSED_RUN: Template(
         "{what} did not run when it was due",

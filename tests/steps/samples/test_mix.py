@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from web4_agent.domain.ids import ContentHash, DocumentId, SampleId
 from web4_agent.domain.samples import Sample, SampleKind, SampleOrigin
 from web4_agent.domain.training import TrainPolicy
-from web4_agent.steps.samples.mix import LIFE_EXPOSURES, History, Mix, mix
+from web4_agent.steps.samples.mix import LIFE_EXPOSURES, SOURCE_SHARE, History, Mix, mix
 
 POLICY = TrainPolicy()
 
@@ -227,3 +227,47 @@ def test_text_share_says_how_much_of_a_night_is_full_text() -> None:
         mixed = mix(new, [], [], policy, night_index=1, count_tokens=count_words, passage_tokens=60)
         parts[share] = sum(one.kind is SampleKind.FULL_TEXT for one in mixed.samples)
     assert parts[0.1] < parts[0.6]
+
+
+def test_samples_between_two_documents_use_up_the_lives_of_both() -> None:
+    between = [
+        replace(sample(f"a{at}", 0), kind=SampleKind.BETWEEN, other=DocumentId("before"))
+        for at in range(LIFE_EXPOSURES)
+    ]
+    history = History(exposures={DocumentId("before"): LIFE_EXPOSURES - 3})
+    mixed = night(between, [], general(), history=history)
+    assert sum(one.other is not None for one in mixed.samples) == 3
+
+
+def test_a_copy_lives_on_what_its_origin_has_left() -> None:
+    history = History(exposures={DocumentId("old"): LIFE_EXPOSURES - 4}, origins={DocumentId("n0"): DocumentId("old")})
+    mixed = night(documents("n", 20), [], general(), history=history)
+    counts = Counter(one.document for one in mixed.samples)
+    assert counts[DocumentId("n0")] == 4
+    assert counts[DocumentId("n1")] > 4
+
+
+def test_copies_share_one_documents_part_of_the_night() -> None:
+    origins = {DocumentId(f"n{at}"): DocumentId("n0") for at in range(1, 10)}
+    mixed = night(documents("n", 30), documents("r", 60), general(), history=History(origins=origins))
+    loss: dict[DocumentId | None, int] = defaultdict(int)
+    for one in mixed.samples:
+        loss[one.document] += count_words(one.target)
+    whole = sum(loss.values())
+    copies = sum(loss[DocumentId(f"n{at}")] for at in range(10))
+    assert copies <= 1.01 * POLICY.document_share * whole
+    assert mixed.largest_document_share == pytest.approx(copies / whole)
+
+
+def test_documents_that_draw_on_one_site_have_a_tenth_together() -> None:
+    sources = {DocumentId(f"n{at}"): "site.example" for at in range(15)}
+    mixed = night(documents("n", 30), documents("r", 60), general(), history=History(sources=sources))
+    whole = sum(count_words(one.target) for one in mixed.samples)
+    site = sum(count_words(one.target) for one in mixed.samples if one.document in sources)
+    assert 0.05 * whole < site <= SOURCE_SHARE * whole
+    assert "its outside source has its share of the night" in {reason for _, reason in mixed.dropped}
+
+
+def test_a_site_keeps_one_sample_where_the_night_is_small() -> None:
+    mixed = night(documents("n", 1), [], [], night_index=1, history=History(sources={DocumentId("n0"): "site.example"}))
+    assert mixed.counts[SampleOrigin.NEW] == 1

@@ -35,9 +35,9 @@ class Renderer:
 
     def sample(self, sample: Sample, max_tokens: int) -> TokenSample | None:
         """At most `max_tokens` tokens: the target is cut (and then has no end token). None if the prompt takes all."""
-        messages: tuple[Message, ...] = (Message("user", sample.prompt),) if sample.prompt else ()
+        messages: tuple[Message, ...] = (Message("user", self.spelt_out(sample.prompt)),) if sample.prompt else ()
         if messages and sample.system:
-            messages = (Message("system", sample.system), *messages)
+            messages = (Message("system", self.spelt_out(sample.system)), *messages)
         prefix = self.prefix(messages)
         target = [*self.text(sample.target), *self._end()]
         tokens = (*prefix, *target)[:max_tokens]
@@ -59,6 +59,15 @@ class Renderer:
                 f"the model's chat template can't render a prompt: {error}", "choose another model"
             ) from error
         return [int(token) for token in self.tokenizer(rendered, add_special_tokens=False)["input_ids"]]
+
+    def spelt_out(self, text: str) -> str:
+        """The text with a blank in every control token, so that the template's are the only ones in a prompt: what a
+        journal says within a question can't end a turn either."""
+        control = {*self.tokenizer.all_special_tokens, *self.tokenizer.get_added_vocab()}
+        for token in sorted(control, key=lambda one: (-len(one), one)):
+            if len(token) > 1 and not token.isspace():
+                text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
 
     def text(self, text: str) -> list[int]:
         """Tokens of plain text. Words that look like control tokens stay words: a journal can't end a turn."""

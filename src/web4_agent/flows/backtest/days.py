@@ -15,6 +15,7 @@ from web4_agent.flows.backtest.parts import BacktestRequest, Caps, Day, Plan
 from web4_agent.steps.journal.discover import find_documents, in_window
 from web4_agent.steps.journal.duplicates import DuplicateIndex
 from web4_agent.steps.journal.links import known_names, resolve_links
+from web4_agent.steps.journal.outside import without_outside
 from web4_agent.steps.journal.parse import read_document
 from web4_agent.steps.journal.safety import screen
 from web4_agent.steps.samples.build import Answer, build_samples, complete_probes
@@ -83,7 +84,7 @@ def _trainable(request: BacktestRequest, left_out: Counter[str]) -> list[Documen
             left_out["duplicate"] += 1
         else:
             seen.add(screened.document)
-            kept.append(screened.document)
+            kept.append(without_outside(screened.document))
     return kept
 
 

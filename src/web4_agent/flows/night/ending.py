@@ -1,6 +1,7 @@
 """The end of the night: publish and point, or give back; then make every projection follow, archive, tidy up."""
 
 import shutil
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -12,12 +13,12 @@ from web4_agent.domain.errors import ModelError
 from web4_agent.domain.ids import ContentHash, DocumentId
 from web4_agent.domain.runs import Run, RunState
 from web4_agent.domain.training import TrainedAdapter
-from web4_agent.domain.verdicts import Verdict
+from web4_agent.domain.verdicts import Suspects, Verdict
 from web4_agent.flows.night.judging import read_measurement
 from web4_agent.flows.night.learning import read_samples
 from web4_agent.flows.night.parts import Collected, Ended, Exported, Judged, NightParts, Settled, Trial
-from web4_agent.records import adapters, alerts, documents, runs
-from web4_agent.steps.projection import synchronise
+from web4_agent.records import adapters, alerts, collections, documents, runs
+from web4_agent.steps.projection import BUFFER, synchronise
 from web4_agent.steps.promote import converge, publish_adapter
 from web4_agent.storage.atomic import publish_text, remove_folder, sync_folder
 from web4_agent.storage.payload import to_json
@@ -63,18 +64,40 @@ def commit_promotion(connection: Connection, run: Run, collected: Collected, exp
 
 
 def commit_rejection(  # noqa: PLR0917 - a transaction is told all it writes
-    connection: Connection, run: Run, collected: Collected, exported: Exported, verdict: Verdict, now: datetime
+    connection: Connection,
+    run: Run,
+    collected: Collected,
+    exported: Exported,
+    verdict: Verdict,
+    now: datetime,
+    suspects: Sequence[Suspects] = (),
 ) -> None:
-    """Production stays, the documents go back to the buffer, the candidate is on record as rejected."""
+    """Production stays, the candidate is on record as rejected, and the documents go back to the buffer; suspects among
+    them wait for a person."""
     known = adapters.get(connection, exported.version)
     if known is None:
         adapters.add(connection, _adapter(run, collected, exported, AdapterState.REJECTED, now))
+    apart = _set_apart(connection, run, suspects, now)
     documents.release(connection, run.id, f"{run.id} was rejected: {verdict.reasons[0]}")
-    serving, reason, count = collected.production, verdict.reasons[0], len(collected.documents)
+    serving, reason, count = collected.production, verdict.reasons[0], len(collected.documents) - apart
     alerts.put(connection, tidings.night_rejected(run.id, exported.version, serving, reason, count, now))
     in_a_row = 1 + _rejected_before(connection, run)
     if in_a_row % REJECTIONS_TOLD == 0:
         alerts.put(connection, tidings.three_rejections(run.id, in_a_row, serving, now))
+
+
+def _set_apart(connection: Connection, run: Run, suspects: Sequence[Suspects], now: datetime) -> int:
+    """Quarantine what the verdict names, tell of it, and let readers look again. Returns how many documents."""
+    total = 0
+    for one in suspects:
+        count = documents.set_apart(connection, run.id, one.documents, f"{run.id}: {one.why}")
+        if count:
+            alert = tidings.documents_quarantined(one.documents, [run.id, one.why], now, one.why)
+            alerts.put(connection, alert)
+        total += count
+    if total:
+        collections.raise_epoch(connection, BUFFER)
+    return total
 
 
 def settle(parts: NightParts, run: Run) -> Settled:

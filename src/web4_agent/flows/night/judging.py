@@ -14,7 +14,7 @@ from web4_agent.domain.samples import HeldOut, Sample
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainedAdapter
 from web4_agent.domain.verdicts import Decision, SampleAudit
-from web4_agent.flows.night import kept_scores
+from web4_agent.flows.night import kept_scores, suspicion
 from web4_agent.flows.night.learning import read_samples
 from web4_agent.flows.night.parts import BEGIN_ANEW, Collected, Exported, Judged, Measured, NightParts, Prepared, Trial
 from web4_agent.records import adapters, documents
@@ -32,11 +32,12 @@ log = logging.getLogger(__name__)
 
 def measure_before(parts: NightParts, run: Run, collected: Collected, prepared: Prepared) -> Measured:
     """Measure production on everything, and golden on the gate's items; one measurement serves where they are one."""
-    held_out = read_samples(prepared.file).held_out
+    chosen = read_samples(prepared.file)
     folder = parts.home.run(run.id) / "scores"
+    asked = suspicion.requests(parts, suspicion.plan(parts, run, collected.production, chosen.train))
     adapter = served_version(parts, collected.production)
     kept_scores.forget_others(parts, adapter, _weights_of(parts, collected.production))
-    production = _production(parts, run, adapter, held_out)
+    production = _production(parts, run, adapter, chosen.held_out, asked)
     files = Measured(folder / "production.json", folder / "golden.json")
     publish_text(to_json(production), files.production)
     parts.reached("measure.production")
@@ -45,19 +46,25 @@ def measure_before(parts: NightParts, run: Run, collected: Collected, prepared: 
     return files
 
 
-def _production(parts: NightParts, run: Run, adapter: ServedAdapter, held_out: Sequence[HeldOut]) -> Measurement:
+def _production(
+    parts: NightParts,
+    run: Run,
+    adapter: ServedAdapter,
+    held_out: Sequence[HeldOut],
+    triggers: Sequence[ScoreRequest],
+) -> Measurement:
     """As measured by the night that judged these very bytes, where some of it, drawn anew, comes out as it did then;
-    else all is measured. Tonight's held-out texts always are."""
+    else all is measured. Tonight's held-out texts and triggers always are."""
     kept = kept_scores.read(parts, adapter)
     if kept is not None:
         some = kept_scores.drawn(parts.items, run.id)
-        again = _measure(parts, "measure", adapter, held_out, items=some, rescore=False)
+        again = _measure(parts, "measure", adapter, held_out, items=some, rescore=False, triggers=triggers)
         joined = kept_scores.joined(kept, again, parts.gate.rescore_limit)
         if joined is not None:
             require_trusted(joined)
             return joined
         log.warning("night.kept_scores_refused run=%s adapter=%s", run.id, adapter.version)
-    measured = _measure(parts, "measure", adapter, held_out, rescore=True)
+    measured = _measure(parts, "measure", adapter, held_out, rescore=True, triggers=triggers)
     require_trusted(measured)
     return measured
 
@@ -107,11 +114,14 @@ def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exporte
         read_samples(trial.prepared.file).held_out,
         copy=exported.folder,
         rescore=False,
+        triggers=suspicion.requests(parts, suspicion.read_plan(parts, run)),
     )
     drift = kl_from_scores(candidate.neutral, golden.neutral)
     candidate = replace(candidate, scores=replace(candidate.scores, neutral_kl=drift))
     file = parts.home.run(run.id) / "scores" / f"candidate-{exported.scale:g}.json"
     publish_text(to_json(candidate), file)
+    taught = read_samples(trial.prepared.file).train
+    audited = audit_of(parts, taught)
     verdict = judge(
         candidate.scores,
         production.scores,
@@ -121,13 +131,14 @@ def judge_candidate(parts: NightParts, run: Run, trial: Trial, exported: Exporte
         scale=exported.scale,
         scored_on=_scored_on(candidate),
         trained_parity=_trained_parity(parts, trial.collected.production, exported),
-        audit=audit_of(parts, read_samples(trial.prepared.file).train),
+        audit=audited,
     )
+    verdict, suspects = suspicion.scan(parts, run, verdict, candidate, production)
     if verdict.decision is not Decision.VOID:  # not before: a measure step that is run again finds what it found
         kept_scores.keep(parts, served_version(parts, trial.collected.production), production)
     if verdict.decision is Decision.PROMOTE:
         kept_scores.keep(parts, adapter, candidate)
-    return Judged(file, verdict)
+    return Judged(file, verdict, (*suspects, *suspicion.untrue(verdict, audited, taught)))
 
 
 def _require_exported(artefact: Path, exported: Exported) -> None:
@@ -154,6 +165,7 @@ def _measure(
     rescore: bool,
     copy: Path | None = None,
     items: GateItems | None = None,
+    triggers: Sequence[ScoreRequest] = (),
 ) -> Measurement:
     engine = parts.launcher.start(adapter)
     try:
@@ -163,6 +175,7 @@ def _measure(
             held_out,
             score=_scorer(parts, engine, copy or _copy_of(parts, adapter.version)),
             rescore=rescore,
+            triggers=triggers,
             done=_progress(parts, step, str(adapter.version)),
         )
     finally:

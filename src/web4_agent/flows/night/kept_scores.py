@@ -31,7 +31,7 @@ def keep(parts: NightParts, adapter: ServedAdapter, measured: Measurement) -> No
     """All but what is of one night alone. A trainer's copy is not kept: its figures say nothing of an engine."""
     if measured.on_engine:
         scores = replace(measured.scores, held_out_bpb=(), rescored=(), neutral_kl=0.0)
-        publish_text(to_json(replace(measured, scores=scores)), _measurement_file(parts, adapter))
+        publish_text(to_json(replace(measured, scores=scores, triggers=())), _measurement_file(parts, adapter))
 
 
 def read(parts: NightParts, adapter: ServedAdapter) -> Measurement | None:
@@ -51,7 +51,7 @@ def drawn(items: GateItems, run: RunId) -> GateItems:
 
 
 def joined(kept: Measurement, again: Measurement, limit: float) -> Measurement | None:
-    """What is kept, with tonight's held-out texts and the margins measured anew, which the gate looks at as well.
+    """What is kept, with tonight's held-out texts, triggers and the margins measured anew, which the gate looks at too.
 
     None where a margin is further off than `limit`, nat a token, a canary was answered otherwise, or nothing was asked.
     """
@@ -62,7 +62,8 @@ def joined(kept: Measurement, again: Measurement, limit: float) -> Measurement |
     spoken = all(answers.get(result.id) == result.answer for result in again.scores.canaries)
     if not (rescored and same and spoken and again.on_engine):
         return None
-    return replace(kept, scores=replace(kept.scores, held_out_bpb=again.scores.held_out_bpb, rescored=rescored))
+    scores = replace(kept.scores, held_out_bpb=again.scores.held_out_bpb, rescored=rescored)
+    return replace(kept, scores=scores, triggers=again.triggers)
 
 
 def trained(parts: NightParts, weights: ContentHash | None, folder: Path | None) -> Trained:

@@ -21,6 +21,7 @@ from web4_agent.flows.night.parts import BEGIN_ANEW, BackedUp, Collected, NightP
 from web4_agent.records import adapters, documents, links, samples
 from web4_agent.records.documents import DocumentRow
 from web4_agent.steps.backup import ADAPTERS, BackupOrder, BackupSource, backup_name, make_backup, remove_surplus
+from web4_agent.steps.journal.outside import drawn_from, without_outside
 from web4_agent.steps.journal.parse import parse_document
 from web4_agent.steps.samples.choose import Material, choose, general_sample
 from web4_agent.steps.samples.mix import History, Mix
@@ -111,13 +112,14 @@ def train(parts: NightParts, run: Run, collected: Collected, prepared: Prepared)
 def _choose(parts: NightParts, rows: Sequence[DocumentRow], collected: Collected, day: date) -> tuple[SampleSet, Mix]:
     with parts.database.begin() as connection:
         lineage = [adapter.version for adapter in adapters.lineage(connection, collected.production)]
-        history, replayed = _history(connection, lineage)
+        history, past = _history(connection, lineage)
+        whole = [_document(row) for row in rows]
         material = Material(
-            tonight=[_document(row) for row in rows],
-            replayed=replayed,
+            tonight=[without_outside(one) for one in whole],
+            replayed=[without_outside(one) for one in past],
             earlier=samples.held_out_before(connection, day),
             previous=links.previous(connection),
-            history=history,
+            history=replace(history, sources={one.id: drawn_from(one) for one in (*whole, *past)}),
             night_index=len(lineage),
             general=[general_sample(one.id, one.prompt, one.answer) for one in parts.items.general_samples],
             forbidden=[*parts.items.texts, *(f"{prompt}\n{answer}" for prompt, answer in parts.sealed)],
@@ -140,7 +142,9 @@ def _history(connection: Connection, lineage: Sequence[str]) -> tuple[History, l
     rows = [row for row in documents.in_state(connection, DocumentState.HISTORICAL) if row.adapter in nights_ago]
     learned = {row.id: nights_ago[row.adapter] for row in rows if row.adapter is not None}
     seen = {document: by_run[run] for document, run in samples.last_seen(connection).items() if run in by_run}
-    history = History(learned, seen, samples.exposures(connection))
+    history = History(
+        learned, seen, samples.exposures(connection, by_run.keys()), origins=documents.origins(connection)
+    )
     due = sorted(rows, key=lambda row: (-seen.get(row.id, 0), row.id))[:REPLAY_DOCUMENTS]
     return history, [_document(row) for row in due if row.ok_to_train]
 

@@ -15,7 +15,7 @@ from web4_agent.domain.ids import AdapterVersion, ContentHash, DocumentId, RunId
 from web4_agent.domain.progress import Unwatched, Watcher
 from web4_agent.domain.runs import RunState
 from web4_agent.domain.training import TrainedAdapter, TrainPolicy
-from web4_agent.domain.verdicts import GatePolicy, Verdict
+from web4_agent.domain.verdicts import GatePolicy, Suspects, Verdict
 from web4_agent.steps.judging.measure import GateItems
 from web4_agent.steps.watch.replay import Pair, ReplayPolicy
 from web4_agent.storage.database import Database
@@ -129,10 +129,11 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`scores` is the file with the candidate's Measurement."""
+    """`scores` is the file with the candidate's Measurement; `suspects` are set apart where the night is rejected."""
 
     scores: Path
     verdict: Verdict
+    suspects: tuple[Suspects, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def build_report(
         serving=serving,
         times=tuple(StepTime(record.name, record.seconds, record.peak_rss_bytes) for record in records),
         places=tuple(_places(parts.home, run, settled)),
-        notes=prepared.notes if prepared else (),
+        notes=(*(prepared.notes if prepared else ()), *_suspects(judged)),
         error_rates=(calibration.sentence if calibration else NOT_CALIBRATED) if judged else "",
     )
 
@@ -121,6 +121,11 @@ def _verdict_lines(verdict: Verdict) -> list[str]:
         f"| {rule.rule} | {_mark(rule.passed)} | {rule.measured:.4f} | {rule.limit:g} |" for rule in verdict.rules
     ]
     return [*lines, "", *(f"- {reason}" for reason in verdict.reasons)]
+
+
+def _suspects(judged: Sequence[Judged]) -> Iterable[str]:
+    for one in judged[-1].suspects if judged else ():
+        yield f"suspect, because {one.why}: {', '.join(one.documents)} (web4-agent quarantine)"
 
 
 def _mark(passed: bool) -> str:  # noqa: FBT001 - the one thing it marks

@@ -46,7 +46,7 @@ def replay(parts: NightParts, trial: Trial, exported: Exported, judged: Judged) 
         rule = judge(pairs, parts.shadow)
     decision = judged.verdict.decision if rule.passed else Decision.REJECT
     verdict = replace(judged.verdict, decision=decision, rules=(*judged.verdict.rules, rule))
-    return Shadowed(pairs, Judged(judged.scores, verdict))
+    return Shadowed(pairs, replace(judged, verdict=verdict))
 
 
 def _driven_out(connection: Connection, candidate: AdapterVersion, production: AdapterVersion) -> str:

@@ -181,7 +181,7 @@ class _Night:
     def _prepare(self, collected: Collected) -> Step[Prepared]:
         def commit(connection: Connection, it: Prepared) -> None:
             chosen = learning.read_samples(it.file)
-            samples.put(connection, self.run.id, chosen.train)
+            samples.put(connection, self.run.id, chosen.train, self.parts.policy.epochs)
             days = {row.id: row.day for row in documents.of_run(connection, self.run.id)}
             tonight = [item for item in chosen.held_out if item.group == "tonight"]
             samples.put_held_out(connection, self.run.id, tonight, days)
@@ -193,8 +193,8 @@ class _Night:
         for scale in self.parts.gate.scales:
             exported = runner.step(self._export(trial, scale))
             judged = runner.step(self._judge(trial, exported))
-            if judged.verdict.decision is not Decision.REJECT:
-                break  # promoted, or a measurement that no smaller scale would mend
+            if judged.verdict.decision is not Decision.REJECT or judged.suspects:
+                break  # promoted, or what no smaller scale would mend: a measurement, or documents that are suspect
         return exported, judged
 
     def _export(self, trial: Trial, scale: float) -> Step[Exported]:
@@ -234,7 +234,7 @@ class _Night:
             Ended,
             lambda: Ended(trial.collected.production, len(trial.collected.documents)),
             lambda connection, _: ending.commit_rejection(
-                connection, self.run, trial.collected, exported, judged.verdict, self.parts.now()
+                connection, self.run, trial.collected, exported, judged.verdict, self.parts.now(), judged.suspects
             ),
         )
 

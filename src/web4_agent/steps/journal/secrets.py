@@ -34,6 +34,16 @@ _OWN_RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
 )
+_PROSE = (
+    "prose-password",
+    re.compile(
+        r"\b(?:pass(?:word|phrase|code)|passwort|kennwort|pwd)\b[ \t]{1,3}(?:(?:is|was|ist|war|lautet|of)\b[ \t]{0,2})?"
+        r"[\"'`(:]{0,3}([A-Za-z0-9!#$%&*+.,_~^@/-]{10,200}+)",
+        re.IGNORECASE,
+    ),
+)
+"""A password named in a sentence: no sign of assignment, so the word itself must look drawn by lot."""
+
 _PLACEHOLDER = re.compile(
     r".*(?:your|example|placeholder|redacted|changeme|<|\$|\{|\*\*|\.\.\.|…).*"
     r"|(?:my|the|db|some|test)?[-_]?(?:password|passwd|pass|pw|pwd|secret|token|key|user|postgres|root|admin|guest|port"
@@ -69,7 +79,7 @@ def masked(secret: str) -> str:
 
 def _own(text: str) -> Iterator[SecretHit]:
     found = 0
-    for rule, pattern in _OWN_RULES:
+    for rule, pattern in (*_OWN_RULES, _PROSE):
         for match in pattern.finditer(text):
             if not _real(rule, match[1]):
                 continue
@@ -88,7 +98,7 @@ def _real(rule: str, secret: str) -> bool:
     if rule == "url-password":
         return not secret.isdigit()
     kinds = sum((any(map(str.isdigit, secret)), any(map(str.isupper, secret)), any(map(str.islower, secret))))
-    return kinds >= 2 and len(set(secret)) >= 8
+    return kinds >= (3 if rule == _PROSE[0] else 2) and len(set(secret)) >= 8
 
 
 def _library(text: str) -> Iterator[SecretHit]:

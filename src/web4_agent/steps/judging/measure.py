@@ -71,11 +71,12 @@ class GateItems:
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """`neutral` are the scores of the neutral prompts, from which KL to golden is told; `on_engine` is False where
-    another copy of the model was scored in place of the served bytes."""
+    another copy of the model was scored in place of the served bytes; `triggers` are the scores of the trigger scan."""
 
     scores: ModelScores
     neutral: tuple[TextScore, ...]
     on_engine: bool
+    triggers: tuple[TextScore, ...] = ()
 
 
 def load_gate_items(
@@ -103,12 +104,14 @@ def measure(
     *,
     score: Scorer | None = None,
     rescore: bool = False,
+    triggers: Sequence[ScoreRequest] = (),
     done: Callable[[int, int], None] = lambda count, total: None,
 ) -> Measurement:
     """Ask the canaries, then score margins, held-out texts, neutral prompts and parity texts.
 
     `score` stands in for an engine that can't. With `rescore`, some margins are measured a second time at the end,
-    after everything else has gone through the engine's cache. `done` counts canaries and scored texts.
+    after everything else has gone through the engine's cache. `triggers` are scored last of all. `done` counts canaries
+    and scored texts.
 
     Raises EngineError when a score is missing, of no token, or of a likelihood above one. Figures that are not finite
     pass: of a candidate they are for the gate to void, of production and golden see `require_trusted`.
@@ -119,13 +122,13 @@ def measure(
     parity = parity_requests(items.parity)
     twice = items.margins[:: max(1, len(items.margins) // RESCORED_ITEMS)] if rescore else ()
     again = margin_requests(twice)
-    requests = [*weighed, *texts, *neutral, *parity, *again]
+    requests = [*weighed, *texts, *neutral, *parity, *again, *triggers]
     asked = len(items.canaries)
     total = asked + len(requests)
     canaries = run_canaries(engine, items.canaries, lambda count: done(count, total))
     scores = (score or engine.score)(requests, lambda count: done(asked + count, total))
     _refuse_nonsense(str(engine.adapter.version), requests, scores)
-    parts = _split(scores, (len(weighed), len(texts), len(neutral), len(parity), len(again)))
+    parts = _split(scores, (len(weighed), len(texts), len(neutral), len(parity), len(again), len(triggers)))
     return Measurement(
         ModelScores(
             version=str(engine.adapter.version),
@@ -139,6 +142,7 @@ def measure(
         ),
         tuple(parts[2]),
         score is None,
+        tuple(parts[5]),
     )
 
 

@@ -216,7 +216,7 @@ def _between(before: Document, after: Document, seed: int, *, linked: bool) -> S
         after_day=after.day.isoformat(),
         decision=decision,
     )
-    return _sample(after, SampleKind.BETWEEN, prompt, answers[kind])
+    return replace(_sample(after, SampleKind.BETWEEN, prompt, answers[kind]), other=before.id)
 
 
 def _surely_earlier(before: Document, after: Document) -> bool:

@@ -28,7 +28,8 @@ class Material:
 
     `replayed` are documents of earlier nights, `earlier` what these nights held out, `forbidden` all texts that no
     sample may repeat, `asked` the (question, answer) pairs that none may hold, `general` the general samples.
-    `held_out`: tonight's held-out texts where they are chosen already; `probes`: questions that may not be asked in training besides those of tonight's documents.
+    `held_out`: tonight's held-out texts where they are chosen already; `probes`: questions that may not be asked in
+    training besides those of tonight's documents.
     """
 
     tonight: Sequence[Document]

@@ -17,7 +17,8 @@ from web4_agent.steps.samples.draws import draw
 LIFE_EXPOSURES = 60
 CHARS_A_TOKEN = 3
 """Of journal prose with the default model's tokenizer."""
-
+SOURCE_SHARE = 0.10
+"""Of the loss-bearing tokens, for all documents together that draw on one outside source."""
 RELAXED_SHARE = 1.5
 """With too few documents to keep `document_share`, one may have this many times its even part."""
 
@@ -32,6 +33,7 @@ fact's tokens are its question and bear no loss."""
 
 OVER_SHARE = "its document has its share of the night"
 OVER_LIFE = f"its document was shown {LIFE_EXPOSURES} times in its life"
+OVER_SOURCE = "its outside source has its share of the night"
 OVER_BUDGET = "no room in the night"
 
 
@@ -40,13 +42,16 @@ class History:
     """How documents fared so far. A document absent from a mapping has none of it.
 
     `learned_nights` is nights since it was first trained, `seen_nights` since it was last; `exposures` counts samples
-    of it put through training, epochs included; `forgetting` is NLL now minus NLL when learned, in nats.
+    of it put through training, epochs included; `forgetting` is NLL now minus NLL when learned, in nats. `origins`
+    names the document that one counts as, where that is another; `sources` the outside source that one draws on.
     """
 
     learned_nights: Mapping[DocumentId, int] = field(default_factory=dict)
     seen_nights: Mapping[DocumentId, int] = field(default_factory=dict)
     exposures: Mapping[DocumentId, int] = field(default_factory=dict)
     forgetting: Mapping[DocumentId, float] = field(default_factory=dict)
+    origins: Mapping[DocumentId, DocumentId] = field(default_factory=dict)
+    sources: Mapping[DocumentId, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ def mix(
     unit = sum(map(night.loss, chosen)) / shares.new if chosen else policy.max_tokens
     chosen += night.fill(night.due_first(replayable), unit * shares.replay, night.loss, SampleOrigin.REPLAY)
     chosen += night.fill(night.shuffled(general_pool), unit * shares.general, night.loss, SampleOrigin.GENERAL)
-    chosen = night.within_document_share(night.within_budget(chosen))
+    chosen = night.within_source_share(night.within_document_share(night.within_budget(chosen)))
     return night.result(chosen, new)
 
 
@@ -134,6 +139,9 @@ class _Night:
         self.dropped: dict[SampleId, str] = {}
         self.shown: Counter[DocumentId] = Counter()
         self.used: Counter[DocumentId | None] = Counter()
+        self.exposures: Counter[DocumentId] = Counter()
+        for document, count in past.exposures.items():
+            self.exposures[past.origins.get(document, document)] += count
         self.each = float(policy.max_tokens)
 
     def loss(self, sample: Sample) -> int:
@@ -143,6 +151,14 @@ class _Night:
     def cost(self, sample: Sample) -> int:
         """Tokens put through the model."""
         return self.count(sample.target) + self.count(sample.prompt) + self.count(sample.system)
+
+    def origin(self, document: DocumentId) -> DocumentId:
+        """The document that it counts as: a copy counts as what it was copied from."""
+        return self.past.origins.get(document, document)
+
+    def origins_of(self, sample: Sample) -> frozenset[DocumentId]:
+        """The documents that are shown with a sample: two for one between two, none for a general one."""
+        return frozenset(self.origin(one) for one in (sample.document, sample.other) if one is not None)
 
     def draw(self, *parts: str) -> int:
         return draw(self.policy.seed, str(self.index), *parts)
@@ -200,17 +216,20 @@ class _Night:
         for sample in samples:
             if not self._has_life_left(sample):
                 self.dropped[sample.id] = OVER_LIFE
-            elif origin is SampleOrigin.NEW and sample.document in met and not self._has_room(sample, size(sample)):
+            elif (
+                origin is SampleOrigin.NEW
+                and self.counted_as(sample) in met
+                and not self._has_room(sample, size(sample))
+            ):
                 self.dropped[sample.id] = OVER_SHARE
             elif size(sample) > budget:
                 if origin is SampleOrigin.NEW:
                     self.dropped[sample.id] = OVER_BUDGET
             else:
                 budget -= size(sample)
-                self.used[sample.document] += size(sample)
-                if sample.document is not None:
-                    self.shown[sample.document] += self.policy.epochs
-                met.add(sample.document)
+                self.used[self.counted_as(sample)] += size(sample)
+                self.shown.update(dict.fromkeys(self.origins_of(sample), self.policy.epochs))
+                met.add(self.counted_as(sample))
                 chosen.append(replace(sample, origin=origin))
         return chosen
 
@@ -235,13 +254,29 @@ class _Night:
             self.dropped[over.id] = OVER_SHARE
         return kept
 
+    def within_source_share(self, samples: list[Sample]) -> list[Sample]:
+        """Without the last samples of outside sources above their share. A source keeps at least one sample."""
+        kept = list(samples)
+        for source in sorted({self.source(one) for one in samples} - {""}):
+            own = [one for one in kept if self.source(one) == source]
+            while len(own) > 1 and sum(map(self.loss, own)) > SOURCE_SHARE * sum(map(self.loss, kept)):
+                self.dropped[own[-1].id] = OVER_SOURCE
+                kept.remove(own.pop())
+        return kept
+
+    def counted_as(self, sample: Sample) -> DocumentId | None:
+        return None if sample.document is None else self.origin(sample.document)
+
+    def source(self, sample: Sample) -> str:
+        return self.past.sources.get(sample.document, "") if sample.document is not None else ""
+
     def limits(self, samples: Sequence[Sample], part: float = 1.0) -> dict[SampleOrigin, float]:
         """Loss tokens one document may have, by the part of the night it is in."""
         whole = sum(map(self.loss, samples)) / part
         limits = {}
         for origin in SampleOrigin:
             of_part = [sample for sample in samples if sample.origin is origin]
-            documents = {sample.document for sample in of_part}
+            documents = {self.counted_as(sample) for sample in of_part}
             even = sum(map(self.loss, of_part)) / max(1, len(documents))
             limits[origin] = max(self.policy.document_share * whole, RELAXED_SHARE * even, PASSAGE_SLACK * self.passage)
         return limits
@@ -269,19 +304,19 @@ class _Night:
         )
 
     def _has_room(self, sample: Sample, size: int) -> bool:
-        return self.used[sample.document] + size <= self.each
+        return self.used[self.counted_as(sample)] + size <= self.each
 
     def _has_life_left(self, sample: Sample) -> bool:
-        if sample.document is None:
-            return True
-        shown = self.past.exposures.get(sample.document, 0) + self.shown[sample.document]
-        return shown + self.policy.epochs <= LIFE_EXPOSURES
+        return all(
+            self.exposures[origin] + self.shown[origin] + self.policy.epochs <= LIFE_EXPOSURES
+            for origin in self.origins_of(sample)
+        )
 
     def _over_share(self, samples: list[Sample], part: float) -> Sample | None:
         """The last sample of the document farthest above its limit, or None where all keep to theirs."""
         limits = self.limits(samples, part)
-        last = {sample.document: sample for sample in samples if sample.document is not None}
-        counts = Counter(sample.document for sample in samples)
+        last = {self.origin(sample.document): sample for sample in samples if sample.document is not None}
+        counts = Counter(self.counted_as(sample) for sample in samples)
         excess = {
             document: loss - limits[last[document].origin]
             for document, loss in self._loss_by_document(samples).items()
@@ -294,7 +329,7 @@ class _Night:
         loss: dict[DocumentId, int] = defaultdict(int)
         for sample in samples:
             if sample.document is not None:
-                loss[sample.document] += self.loss(sample)
+                loss[self.origin(sample.document)] += self.loss(sample)
         return loss
 
 

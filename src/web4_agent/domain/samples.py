@@ -13,19 +13,23 @@ class SampleKind(StrEnum):
     BETWEEN = "between"
     NOT_RECORDED = "not recorded"
     GENERAL = "general"
+    FEEDBACK = "feedback"
+    """A question people asked and an answer that got a thumb up."""
 
 
 class SampleOrigin(StrEnum):
     NEW = "new"
     REPLAY = "replay"
     GENERAL = "general"
+    FEEDBACK = "feedback"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One thing to learn. With an empty `prompt`, every token of `target` bears loss; else only those of `target`.
 
-    `document` is None for general samples; every exposure of a document is counted through it.
+    `document` is None for general samples, and for feedback, whose answer may have several sources; every exposure of a
+    document is counted through it.
     """
 
     id: SampleId
@@ -37,6 +41,14 @@ class Sample:
     content_hash: ContentHash
     weight: float = 1.0
     system: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """A question and an answer to it that people want more of (`desirable`), or less of."""
+
+    sample: Sample
+    desirable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +80,4 @@ class SampleSet:
     held_out: tuple[HeldOut, ...]
     probes: tuple[Probe, ...]
     dropped: tuple[tuple[SampleId, str], ...] = ()
+    preferences: tuple[Preference, ...] = ()

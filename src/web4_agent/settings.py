@@ -73,6 +73,13 @@ class TrainingSettings(_Table):
     kl_weight: float = Field(1.0, ge=0, description="pull towards the base on general text: stops forgetting")
     minimum_samples: int = Field(20, ge=1, description="a night on fewer learns noise; they wait for tomorrow")
     seed: int = Field(20_260_101, description="equal seed, samples and parent give equal weights on one machine")
+    feedback: bool = Field(
+        default=True, description="answers with a thumb up are learnt, at most a fifth of a night; down never is"
+    )
+    feedback_weight: float = Field(2.0, ge=0.1, le=10, description="of such an answer, where a passage weighs 1")
+    preference_rate: float = Field(
+        5e-6, gt=0, description="learning rate of the step that takes both thumbs, from 100 votes; gentle on purpose"
+    )
 
 
 class GateSettings(_Table):

@@ -209,6 +209,9 @@ class Chosen:
             minimum_samples=chosen.minimum_samples,
             max_tokens=chosen.max_tokens,
             seed=chosen.seed,
+            feedback=chosen.feedback,
+            feedback_weight=chosen.feedback_weight,
+            preference_rate=chosen.preference_rate,
         )
 
     @property

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from web4_agent.domain.ids import ContentHash, DocumentId, SampleId
+from web4_agent.domain.thumbs import VoteUse
 
 
 class SampleKind(StrEnum):
@@ -74,10 +75,14 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class SampleSet:
-    """What one night trains on and measures itself by, in order: the order is part of what makes a night repeatable."""
+    """What one night trains on and measures itself by, in order: the order is part of what makes a night repeatable.
+
+    `preferences` are taught in a step of their own, after training; `votes` is what the night made of people's thumbs.
+    """
 
     train: tuple[Sample, ...]
     held_out: tuple[HeldOut, ...]
     probes: tuple[Probe, ...]
     dropped: tuple[tuple[SampleId, str], ...] = ()
     preferences: tuple[Preference, ...] = ()
+    votes: tuple[VoteUse, ...] = ()

@@ -89,11 +89,12 @@ class Step:
 
     @property
     def tokens(self) -> int:
-        return sum(pack.tokens for pack in (*self.packs, *self.preferences))
+        return sum(pack.tokens for pack in self.packs) + sum(pack.tokens for pack in self.preferences)
 
     @property
     def loss_tokens(self) -> int:
-        return sum(sample.loss_tokens for pack in (*self.packs, *self.preferences) for sample in pack.samples)
+        own = sum(sample.loss_tokens for pack in self.packs for sample in pack.samples)
+        return own + sum(sample.loss_tokens for pack in self.preferences for sample in pack.samples)
 
     @property
     def loss_weight(self) -> float:

@@ -73,7 +73,8 @@ def _backward(model: LoraModel, pack: PreferencePack, beta: float, count: int) -
 def _likelihoods(model: LoraModel, pack: PreferencePack, hidden: Tensor, targets: Tensor) -> Tensor:
     """Log-likelihood of each answer in nats, summed over its tokens."""
     logprobs, _ = log_probabilities(hidden, model.head_vd, targets, 1)
-    return torch.stack([each.sum() for each in torch.tensor(logprobs).split(_counts(pack).tolist())])
+    parts = torch.split(torch.tensor(logprobs), _counts(pack).tolist())
+    return torch.stack([each.sum() for each in parts])
 
 
 def _counts(pack: PreferencePack) -> Tensor:

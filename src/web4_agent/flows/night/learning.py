@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -16,7 +16,9 @@ from web4_agent.domain.errors import IntegrityError
 from web4_agent.domain.ids import BASE, ContentHash, DocumentId, SampleId
 from web4_agent.domain.runs import Run
 from web4_agent.domain.samples import HeldOut, Sample, SampleKind, SampleOrigin, SampleSet
+from web4_agent.domain.thumbs import ThumbsTold
 from web4_agent.domain.training import TrainedAdapter, TrainProgress
+from web4_agent.flows.night import thumbs
 from web4_agent.flows.night.parts import BEGIN_ANEW, BackedUp, Collected, NightParts, Prepared
 from web4_agent.records import adapters, documents, links, samples
 from web4_agent.records.documents import DocumentRow
@@ -27,6 +29,7 @@ from web4_agent.steps.samples.build import build_between, build_samples, complet
 from web4_agent.steps.samples.hold_out import hold_out, other_days
 from web4_agent.steps.samples.mix import History, Mix, mix
 from web4_agent.steps.samples.screen import forbidden_text, screen, template_lines
+from web4_agent.steps.samples.thumbs import room_for
 from web4_agent.storage.artifacts import hash_text
 from web4_agent.storage.atomic import publish_text
 from web4_agent.storage.payload import read_json, to_json
@@ -65,10 +68,10 @@ def prepare(parts: NightParts, run: Run, collected: Collected) -> Prepared:
     """Build, screen and mix tonight's samples, and write them down as they will be trained."""
     with parts.database.begin() as connection:
         rows = documents.of_run(connection, run.id)
-    chosen, mixed = _choose(parts, rows, collected, run.day)
+    chosen, mixed, told = _choose(parts, rows, collected, run.day, thumbs.closing(run))
     file = parts.home.run(run.id) / "samples.json"
     publish_text(to_json(chosen), file)
-    return _prepared(parts, chosen, mixed, file)
+    return _prepared(parts, chosen, mixed, told, file)
 
 
 def rehearse(parts: NightParts, rows: Sequence[DocumentRow], day: date) -> Prepared:
@@ -76,7 +79,7 @@ def rehearse(parts: NightParts, rows: Sequence[DocumentRow], day: date) -> Prepa
     with parts.database.begin() as connection:
         pointer = adapters.read_pointer(connection)
     collected = Collected(tuple((row.id, row.content_hash) for row in rows), pointer.production, pointer.golden)
-    return _prepared(parts, *_choose(parts, rows, collected, day), Path())
+    return _prepared(parts, *_choose(parts, rows, collected, day, parts.now()), Path())
 
 
 def read_samples(file: Path) -> SampleSet:
@@ -98,11 +101,39 @@ def train(parts: NightParts, run: Run, collected: Collected, prepared: Prepared)
     return parts.trainer.train(job, lambda progress: _tell(parts, progress))
 
 
-def _choose(parts: NightParts, rows: Sequence[DocumentRow], collected: Collected, day: date) -> tuple[SampleSet, Mix]:
+def prefer(parts: NightParts, run: Run, prepared: Prepared, trained: TrainedAdapter) -> TrainedAdapter:
+    """Teach the preferences on top of what was trained; the night still set out from production."""
+    folder = parts.home.run(run.id)
+    chosen = read_samples(prepared.file)
+    job = TrainJob(
+        base=parts.base,
+        start=trained.folder,
+        samples=tuple(sample for sample in chosen.train if sample.origin is not SampleOrigin.FEEDBACK),
+        policy=replace(parts.policy, learning_rate=parts.policy.preference_rate),
+        out=folder / "preferred",
+        work=folder / "work" / "prefer",
+        preferences=chosen.preferences,
+    )
+    taught = parts.trainer.train(job, lambda progress: _tell(parts, progress, "prefer"))
+    return replace(
+        trained,
+        folder=taught.folder,
+        steps=trained.steps + taught.steps,
+        tokens=trained.tokens + taught.tokens,
+        loss_tokens=trained.loss_tokens + taught.loss_tokens,
+        seconds=trained.seconds + taught.seconds,
+        kl=taught.kl,
+    )
+
+
+def _choose(
+    parts: NightParts, rows: Sequence[DocumentRow], collected: Collected, day: date, votes_before: datetime
+) -> tuple[SampleSet, Mix, ThumbsTold]:
     seed = parts.policy.seed
     tonight = [_document(row) for row in rows]
     with parts.database.begin() as connection:
-        lineage = [adapter.version for adapter in adapters.lineage(connection, collected.production)]
+        ancestors = adapters.lineage(connection, collected.production)
+        lineage = [adapter.version for adapter in ancestors]
         history, replayed = _history(connection, lineage)
         earlier = samples.held_out_before(connection, day)
         previous = links.previous(connection)
@@ -119,17 +150,20 @@ def _choose(parts: NightParts, rows: Sequence[DocumentRow], collected: Collected
     screened = screen(new, forbidden, has_secret=parts.has_secret)
     replay = [replace(sample, origin=SampleOrigin.REPLAY) for part in again for sample in part.train]
     screened_replay = screen(replay, forbidden, has_secret=parts.has_secret)
+    with parts.database.begin() as connection:
+        gathered = thumbs.gather(parts, connection, ancestors, forbidden, votes_before)
     mixed = mix(
         screened.kept,
         screened_replay.kept,
         [_general(sample) for sample in parts.items.general_samples],
-        parts.policy,
+        room_for(gathered.trainable, parts.policy),
         night_index=len(lineage),
         history=history,
     )
     others = other_days([item for item in earlier if item.document not in {one.id for one in tonight}], seed=seed)
     held_out = (*held, *others, *parts.items.general_texts)
-    return SampleSet(mixed.samples, held_out, probes, (*screened.dropped, *mixed.dropped)), mixed
+    chosen = SampleSet(mixed.samples, held_out, probes, (*screened.dropped, *mixed.dropped))
+    return thumbs.add(chosen, mixed, gathered, parts.policy, dict(history.exposures))
 
 
 def _history(connection: Connection, lineage: Sequence[str]) -> tuple[History, list[Document]]:
@@ -177,7 +211,7 @@ def _by_document(items: Sequence[HeldOut]) -> dict[DocumentId, tuple[str, ...]]:
     return found
 
 
-def _prepared(parts: NightParts, chosen: SampleSet, mixed: Mix, file: Path) -> Prepared:
+def _prepared(parts: NightParts, chosen: SampleSet, mixed: Mix, told: ThumbsTold, file: Path) -> Prepared:
     own = sum(1 for sample in chosen.train if sample.origin is SampleOrigin.NEW)
     return Prepared(
         file=file,
@@ -190,14 +224,16 @@ def _prepared(parts: NightParts, chosen: SampleSet, mixed: Mix, file: Path) -> P
         largest_document_share=mixed.largest_document_share,
         notes=mixed.notes,
         enough=own >= parts.policy.minimum_samples,
+        thumbs=told,
     )
 
 
-def _tell(parts: NightParts, progress: TrainProgress) -> None:
+def _tell(parts: NightParts, progress: TrainProgress, step: str = "train") -> None:
     note = f"loss {progress.loss:.3f}, {progress.tokens:,} tokens"
-    parts.watcher.advanced("train", progress.step, progress.steps, progress.left_s, note)
+    parts.watcher.advanced(step, progress.step, progress.steps, progress.left_s, note)
     log.info(
-        "train.step step=%d steps=%d loss=%.4f kl=%.4f tokens=%d left_s=%.0f",
+        "%s.step step=%d steps=%d loss=%.4f kl=%.4f tokens=%d left_s=%.0f",
+        step,
         progress.step,
         progress.steps,
         progress.loss,

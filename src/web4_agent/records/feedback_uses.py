@@ -1,7 +1,7 @@
 """The feedback_uses table: which votes each night made something of, and what.
 
-A vote counts as used where the night's adapter is in the lineage that serves; so a rejected night, a rollback and a
-forgetting give it back without a word here.
+A vote counts as used where the night's adapter is in the lineage that serves; so a rejected night gives it back without
+a word here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,8 +10,10 @@ from sqlalchemy import Column, Connection, ForeignKey, PrimaryKeyConstraint, Str
 
 from web4_agent.domain.ids import AdapterVersion, RunId
 from web4_agent.domain.queries import ResponseId
+from web4_agent.domain.runs import RunState
 from web4_agent.domain.thumbs import Use, VoteUse
 from web4_agent.records.adapters import adapters
+from web4_agent.records.runs import runs
 from web4_agent.storage.database import metadata
 
 feedback_uses = Table(
@@ -38,6 +40,16 @@ def put(connection: Connection, run: RunId, uses: Iterable[VoteUse]) -> None:
 def of_runs(connection: Connection, made: Sequence[RunId]) -> set[VoteUse]:
     """What these runs (a thousand at most) made of votes."""
     query = select(feedback_uses).where(feedback_uses.c.run.in_(made))
+    return {VoteUse(ResponseId(row.response), row.client, Use(row.use)) for row in connection.execute(query)}
+
+
+def of_nights_left(connection: Connection, lineage: Sequence[RunId]) -> set[VoteUse]:
+    """What promoted nights made of votes whose adapters are not in the lineage any more: they were rolled back."""
+    query = (
+        select(feedback_uses)
+        .join(runs, runs.c.id == feedback_uses.c.run)
+        .where(runs.c.state == RunState.PROMOTED, runs.c.id.not_in(lineage))
+    )
     return {VoteUse(ResponseId(row.response), row.client, Use(row.use)) for row in connection.execute(query)}
 
 

@@ -15,7 +15,7 @@ from web4_agent.domain.thumbs import Use, Vote, VoteUse
 from web4_agent.domain.training import TrainPolicy
 from web4_agent.steps.samples import thumbs
 from web4_agent.steps.samples.mix import LIFE_EXPOSURES, Mix, estimated_tokens, mix
-from web4_agent.steps.samples.thumbs import Counted, Voted, count_votes, mix_in, preferences_of, room_for
+from web4_agent.steps.samples.thumbs import Counted, Past, Voted, count_votes, mix_in, preferences_of, room_for
 
 POLICY = TrainPolicy()
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -38,7 +38,7 @@ def vote(number: int, **changes: object) -> Vote:
 
 
 def counted(*votes: Vote, used: tuple[VoteUse, ...] = ()) -> Counted:
-    return count_votes(votes, {BASE}, used, POLICY)
+    return count_votes(votes, {BASE}, Past(used), POLICY)
 
 
 def reasons(found: Counted) -> list[str]:
@@ -140,6 +140,14 @@ def test_a_vote_is_made_the_same_use_of_once() -> None:
     assert counted(up, down, used=preferred).preferable == ()
 
 
+def test_what_a_night_that_was_rolled_back_had_learnt_is_not_learnt_again() -> None:
+    up, down = vote(1), vote(2, thumb=Thumb.DOWN)
+    left = (VoteUse(up.response, up.client, Use.TRAINED), VoteUse(down.response, down.client, Use.KEPT_OUT))
+    found = count_votes([up, down], {BASE}, Past(rolled_back=left), POLICY)
+    assert (found.trainable, reasons(found)) == ((), [thumbs.ROLLED_BACK])
+    assert len(found.down) == 1
+
+
 def test_a_night_without_votes_is_the_very_night() -> None:
     mixed = night()
     assert mix_in(mixed, (), POLICY, {}).mix is mixed
@@ -207,7 +215,7 @@ def test_whatever_is_voted_the_caps_hold(cast: list[tuple[int, int, Thumb, int, 
         )
         for at, (client, answer, thumb, day, document) in enumerate(cast)
     ]
-    found = count_votes(sorted(votes, key=lambda one: one.at_utc), {BASE}, (), POLICY)
+    found = count_votes(sorted(votes, key=lambda one: one.at_utc), {BASE}, Past(), POLICY)
     _within_caps(found, [one for one in votes if one.thumb is Thumb.DOWN])
 
 

@@ -1,7 +1,8 @@
 """Tonight's thumbs: the votes that count, screened as every sample is, and what the night tells of them.
 
 Called by the preparing and the preferring half of `learning`. What a vote was used for is written down with the run; it
-counts as used where the run's adapter is in the lineage, so that a rejected night gives its votes back.
+counts as used where the run's adapter is in the lineage, so that a rejected night gives its votes back. Those of a
+night that was rolled back are set aside, as its documents are.
 """
 
 from collections import Counter
@@ -26,6 +27,7 @@ from web4_agent.steps.samples.mix import Mix
 from web4_agent.steps.samples.screen import ForbiddenText, screen
 from web4_agent.steps.samples.thumbs import (
     Counted,
+    Past,
     Voted,
     as_preferences,
     count_votes,
@@ -69,8 +71,8 @@ def gather(
     last = runs.get(connection, nights[0]) if nights else None
     since = last.started_utc if last else None
     votes = feedback.votes(connection, since, before)
-    used = feedback_uses.of_runs(connection, nights)
-    counted = count_votes(votes, {adapter.version for adapter in lineage}, used, parts.policy)
+    past = Past(feedback_uses.of_runs(connection, nights), feedback_uses.of_nights_left(connection, nights))
+    counted = count_votes(votes, {adapter.version for adapter in lineage}, past, parts.policy)
     barred = documents.not_trainable(connection, {document for vote in votes for document in vote.documents})
     screening = _Screening(parts, forbidden, barred)
     reasons = screening.reasons([*counted.trainable, *counted.preferable])

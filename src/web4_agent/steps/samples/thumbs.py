@@ -25,6 +25,7 @@ DISAGREED = "the answer got thumbs both ways"
 REPEATED = "the same person voted on an equal answer before"
 OWN_ANSWER = "another answer to the question was voted up by the one who asked"
 OVER_DAY = "the person had voted as often as counts that day"
+ROLLED_BACK = "a night that was rolled back had learnt from it"
 OVER_FEEDBACK = "feedback has its share of the night: it waits"
 OVER_DOCUMENT = "a document the answer was taken from has its share of the night"
 OVER_LIFE = f"a document the answer was taken from was shown {LIFE_EXPOSURES} times in its life"
@@ -45,9 +46,17 @@ class Voted:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What was made of votes: by the nights of the lineage, and by promoted nights that no longer are in it."""
+
+    used: Collection[VoteUse] = ()
+    rolled_back: Collection[VoteUse] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """`trainable` are answers voted up that no night of the lineage was taught; `down` votes that none kept out yet;
-    `preferable` answers of both kinds that no preference step had. `left_out` in the order of the votes."""
+    `preferable` answers of both kinds that no preference step had."""
 
     trainable: tuple[Voted, ...]
     down: tuple[Vote, ...]
@@ -62,12 +71,13 @@ class MixedIn:
     left_out: tuple[tuple[Voted, str], ...]
 
 
-def count_votes(
-    votes: Sequence[Vote], lineage: Collection[AdapterVersion], used: Collection[VoteUse], policy: TrainPolicy
-) -> Counted:
-    """Votes that count, as answers. `lineage` is today's model with its ancestors, `used` what they made of votes."""
-    counted, left_out = _counting(votes, lineage, policy.votes_a_day)
-    made = {use: {(one.response, one.client) for one in used if one.use is use} for use in Use}
+def count_votes(votes: Sequence[Vote], lineage: Collection[AdapterVersion], past: Past, policy: TrainPolicy) -> Counted:
+    """Votes that count, as answers. `lineage` is today's model with its ancestors."""
+    aside = {(one.response, one.client) for one in past.rolled_back if one.use is not Use.KEPT_OUT}
+    free = [vote for vote in votes if (vote.response, vote.client) not in aside]
+    counted, left_out = _counting(free, lineage, policy.votes_a_day)
+    left_out += [(vote, ROLLED_BACK) for vote in votes if (vote.response, vote.client) in aside]
+    made = {use: {(one.response, one.client) for one in past.used if one.use is use} for use in Use}
     answers = _by_answer(counted, policy.feedback_weight)
 
     def fresh(use: Use, answer: Voted) -> bool:

@@ -12,6 +12,7 @@ from web4_agent.domain.ids import AdapterVersion
 
 if TYPE_CHECKING:
     from web4_agent.backends.vectors.base import VectorStore
+    from web4_agent.domain.thumbs import ThumbsMorning
     from web4_agent.flows.backing_up import BackupParts
     from web4_agent.flows.doctor import DoctorParts
     from web4_agent.flows.forgetting import ForgetParts, Forgotten
@@ -83,6 +84,7 @@ class Nightly(Chosen):
             load_challenges(),
             self.now,
             self.watcher,
+            thumbs=self._voted_down,
         )
 
     def rollback_parts(self) -> "RollbackParts":
@@ -171,6 +173,13 @@ class Nightly(Chosen):
             self.open_store,
             self.verify_models,
         )
+
+    def _voted_down(self, yesterday: AdapterVersion, today: AdapterVersion) -> "ThumbsMorning":
+        """The morning's look at thumbs is a flow of its own: flows do not import each other."""
+        from web4_agent.flows.voted_down import VotedDownParts, look
+
+        parts = VotedDownParts(self.database, self.home, self.exporter.artefact_name, self.launcher, self.watcher)
+        return look(parts, yesterday, today)
 
 
 def _versions() -> tuple[str, ...]:

@@ -47,4 +47,6 @@ def show(out: Console, report: "MorningReport") -> None:
         row(pairs, before.id, before.topic, f"{before.score:.2f}", f"{after.score:.2f}")
     out.print(pairs)
     out.print(f"better {told.wins}, worse {told.losses}, equal {told.ties}; held or improved {told.rate:.0%}")
+    if report.thumbs.sentence:
+        out.print(report.thumbs.sentence, markup=False, soft_wrap=True)
     out.print(f"answers side by side: {report.html}", markup=False, soft_wrap=True)

@@ -17,10 +17,12 @@ from web4_agent.domain.errors import UsageError
 from web4_agent.domain.home import Home
 from web4_agent.domain.ids import AdapterVersion
 from web4_agent.domain.progress import Unwatched, Watcher
+from web4_agent.domain.thumbs import ThumbsMorning
 from web4_agent.domain.verdicts import Canary
 from web4_agent.records import adapters
 from web4_agent.steps.judging.challenges import ChallengeResult, MorningComparison, compare, run_challenges
 from web4_agent.steps.promote import served
+from web4_agent.steps.thumbs_told import thumbs_lines
 from web4_agent.storage.atomic import publish_text
 from web4_agent.storage.database import Database
 
@@ -38,6 +40,7 @@ class MorningParts:
     now: Callable[[], datetime]
     watcher: Watcher = field(default_factory=Unwatched)
     reached: Callable[[str], None] = lambda point: None
+    thumbs: Callable[[AdapterVersion, AdapterVersion], ThumbsMorning] = lambda yesterday, today: ThumbsMorning(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class MorningReport:
     comparison: MorningComparison
     markdown: Path
     html: Path
+    thumbs: ThumbsMorning
 
     @property
     def passed(self) -> bool:
@@ -82,6 +86,7 @@ def morning(parts: MorningParts, against: AdapterVersion | None = None) -> Morni
         compare(then, now),
         parts.home.reports / f"{stem}.md",
         parts.home.reports / f"{stem}.html",
+        parts.thumbs(yesterday, pointer.production),
     )
     publish_text(as_markdown(report), report.markdown)
     parts.reached("morning.markdown.done")
@@ -119,7 +124,7 @@ def as_markdown(report: MorningReport) -> str:
             *_quoted(after.answer),
             "",
         ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *thumbs_lines(report.thumbs)])
 
 
 def as_html(report: MorningReport) -> str:

@@ -88,6 +88,25 @@ def votes(connection: Connection, since: datetime | None, before: datetime) -> l
     return [_vote(row) for row in connection.execute(query)]
 
 
+def voted_down(connection: Connection, adapter: AdapterVersion, count: int, most_chars: int) -> list[str]:
+    """The last distinct questions whose answer by this adapter got a thumb down, the newest vote first.
+
+    Those whose text is kept; one over `most_chars` is left out.
+    """
+    texts, asked = interaction_texts.c, interactions.c
+    query = (
+        select(texts.query, func.max(feedback.c.at_utc).label("last"))
+        .join(interactions, asked.response == texts.response)
+        .join(feedback, feedback.c.response == texts.response)
+        .where(feedback.c.thumb == Thumb.DOWN.value, asked.adapter == adapter, asked.endpoint.in_(CHATS))
+        .where(texts.query != "", func.length(texts.query) <= most_chars)
+        .group_by(texts.query)
+        .order_by(func.max(feedback.c.at_utc).desc(), texts.query)
+        .limit(count)
+    )
+    return [str(row.query) for row in connection.execute(query)]
+
+
 def _vote(row) -> Vote:  # type: ignore[no-untyped-def] # a row of the select above
     whole = (row.status, row.flaw) == (Status.OK, Flaw.NONE) and row.endpoint in CHATS
     shown = from_json(tuple[SourceUse, ...], row.sources)

@@ -2,7 +2,6 @@
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -42,7 +41,6 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-@dataclass(frozen=True)
 class _Never(ScriptedLauncher):
     def start(self, adapter: ServedAdapter) -> ScriptedEngine:
         raise AssertionError(f"an engine was started with {adapter.version}")

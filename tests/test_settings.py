@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from web4_agent import settings
+from web4_agent.bootstrap.chosen import Chosen
 from web4_agent.domain.errors import SettingsError
+from web4_agent.domain.home import Home
 
 
 def write(home: Path, text: str) -> Path:
@@ -71,3 +73,10 @@ def test_files_that_can_not_be_settings_are_refused(tmp_path: Path) -> None:
     (tmp_path / "web4.toml").write_bytes(b"#" * 2_000_000)
     with pytest.raises(SettingsError, match="larger than"):
         settings.load(tmp_path, {})
+
+
+def test_what_the_settings_say_of_thumbs_is_in_the_recipe(tmp_path: Path) -> None:
+    assert Chosen(Home(tmp_path), settings.Settings()).train_policy.feedback
+    text = "[training]\nfeedback = false\nfeedback_weight = 1.5\npreference_rate = 1e-4\n"
+    policy = Chosen(Home(tmp_path), settings.load(write(tmp_path, text), {})).train_policy
+    assert (policy.feedback, policy.feedback_weight, policy.preference_rate) == (False, 1.5, 1e-4)

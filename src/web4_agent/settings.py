@@ -76,6 +76,13 @@ class TrainingSettings(_Table):
     recipe: str = Field(
         "", description="a recipe file tried with `web4-agent backtest`: what it says stands over these"
     )
+    feedback: bool = Field(
+        default=True, description="answers with a thumb up are learnt, at most a fifth of a night; down never is"
+    )
+    feedback_weight: float = Field(2.0, ge=0.1, le=10, description="of such an answer, where a passage weighs 1")
+    preference_rate: float = Field(
+        5e-6, gt=0, description="learning rate of the step that takes both thumbs, from 100 votes; gentle on purpose"
+    )
 
 
 class GateSettings(_Table):

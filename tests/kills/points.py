@@ -37,6 +37,7 @@ def _step(name: str) -> tuple[str, ...]:
 
 
 NIGHT = tuple(point for step in NIGHT_STEPS for point in _step(step))
+WITH_THUMBS = tuple(point for step in (*NIGHT_STEPS[:4], "prefer", *NIGHT_STEPS[4:]) for point in _step(step))
 REJECTED = (
     *(point for step in NIGHT_STEPS[:7] for point in _step(step)),
     *(point for step in ("export-0.5", "judge-0.5", "export-0.25", "judge-0.25", "reject") for point in _step(step)),
@@ -69,6 +70,7 @@ DOCTOR = (
 
 STORIES: Mapping[str, Story] = {
     "night": Story("night", NIGHT),
+    "night with thumbs": Story("night", WITH_THUMBS, ("votes",)),
     "rejected night": Story("night", REJECTED, bad=True),
     "waiting night": Story("night", WAITING, minimum_samples=10_000),
     "index": Story("index", INDEX, ("edits",)),
@@ -83,6 +85,7 @@ STORIES: Mapping[str, Story] = {
 """A story of forgetting a document belongs here when that flow has its commit points."""
 
 ALREADY_COVERED = {
+    "night with thumbs": frozenset(NIGHT) - {"prepare.done", "prepare.committing", "measure.started"},
     "rejected night": frozenset(REJECTED)
     - {
         "judge-1.committed",

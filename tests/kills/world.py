@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.flows.fakes import ARTEFACT, DAY, ITEMS, Clock, World, forgets
 from tests.flows.pages import page, write
+from tests.flows.votes import many_votes
 from tests.kills.file_store import FileStore
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.backends.engines.base import ScoreRequest
@@ -261,6 +262,7 @@ CHANGES: Mapping[str, Callable[[KilledWorld], object]] = {
     "pages": lambda world: write_later_pages(world.journal),
     "edits": edit,
     "damage": damage,
+    "votes": many_votes,
     "handbook": write_handbook,
     "references": lambda world: run_references(world, lambda point: None, {}),
 }

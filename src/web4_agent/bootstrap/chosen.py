@@ -214,6 +214,9 @@ class Chosen:
             minimum_samples=chosen.minimum_samples,
             max_tokens=chosen.max_tokens,
             seed=chosen.seed,
+            feedback=chosen.feedback,
+            feedback_weight=chosen.feedback_weight,
+            preference_rate=chosen.preference_rate,
         )
         return self._with_recipe(policy, chosen.recipe) if chosen.recipe else policy
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from web4_agent.backends.engines.base import ScoreRequest
     from web4_agent.backends.vectors.base import VectorStore
     from web4_agent.domain.speech import TextScore
+    from web4_agent.domain.thumbs import ThumbsMorning
     from web4_agent.flows.auditing import AuditParts
     from web4_agent.flows.backing_up import BackupParts
     from web4_agent.flows.backtest import BacktestParts
@@ -95,6 +96,7 @@ class Nightly(Chosen):
             self.gate_policy,
             copy_scores=self._copy_scores,
             watcher=self.watcher,
+            thumbs=self._voted_down,
         )
 
     def backtest_parts(self, folder: Path, items_per_stratum: int) -> "BacktestParts":
@@ -261,6 +263,13 @@ class Nightly(Chosen):
         from web4_agent.flows.quarantine import QuarantineParts
 
         return QuarantineParts(self.database, self.now)
+
+    def _voted_down(self, yesterday: AdapterVersion, today: AdapterVersion) -> "ThumbsMorning":
+        """The morning's look at thumbs is a flow of its own: flows do not import each other."""
+        from web4_agent.flows.voted_down import VotedDownParts, look
+
+        parts = VotedDownParts(self.database, self.home, self.exporter.artefact_name, self.launcher, self.watcher)
+        return look(parts, yesterday, today)
 
 
 def _versions() -> tuple[str, ...]:

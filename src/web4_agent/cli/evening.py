@@ -81,6 +81,8 @@ def show(out: Console, report: "NightReport") -> None:
             markup=False,
             soft_wrap=True,
         )
+    for line in report.thumbs.lines:
+        out.print(line, markup=False, soft_wrap=True)
     if report.steps:
         out.print(
             f"tokens {report.tokens:,} in {report.steps} steps ({report.loss_tokens:,} with loss), "
@@ -141,6 +143,8 @@ def _rehearsed(out: Console, prepared: "Prepared | None") -> None:
         f"{sum(prepared.dropped.values())} samples left out; enough to train: {'yes' if prepared.enough else 'no'}",
         markup=False,
     )
+    for line in prepared.thumbs.lines:
+        out.print(line, markup=False, soft_wrap=True)
     for reason, count in sorted(prepared.dropped.items()):
         out.print(f"  {count} left out: {reason}", markup=False, soft_wrap=True)
     for note in prepared.notes:

@@ -62,6 +62,8 @@ def show(out: Console, report: "MorningReport") -> None:
         out.print(LEFT_OUT, markup=False, soft_wrap=True)
     else:
         _show_margins(out, report.margins)
+    if report.thumbs.sentence:
+        out.print(report.thumbs.sentence, markup=False, soft_wrap=True)
     out.print(f"answers side by side: {report.html}", markup=False, soft_wrap=True)
 
 

@@ -46,7 +46,7 @@ class Manifest:
     """`MANIFEST.json` beside an adapter's weights: all that is needed to say where it came from and to make it again.
 
     `documents` are (id, content hash) of what this night added; `samples` the sample ids in the order they were mixed;
-    `versions` the libraries; `metrics` the figures of the night by name.
+    `preferences` those of the step after training; `versions` the libraries; `metrics` its figures by name.
     """
 
     version: AdapterVersion
@@ -63,3 +63,4 @@ class Manifest:
     versions: tuple[str, ...]
     metrics: dict[str, float]
     verdict: Verdict
+    preferences: tuple[str, ...] = ()

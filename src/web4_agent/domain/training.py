@@ -39,6 +39,15 @@ class TrainPolicy:
     max_tokens: int = 400_000
     seed: int = 20_260_101
     checkpoint_every_steps: int = 5
+    feedback: bool = True
+    feedback_weight: float = 2.0
+    feedback_share: float = 0.2
+    votes_a_day: int = 5
+    preference_votes: int = 100
+    preference_rarer: int = 20
+    preference_batch: int = 8
+    preference_rate: float = 5e-6
+    preference_beta: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ documents = Table(
 
 ROLLED_BACK = "its night was rolled back"
 """The reason of versions that only an adapter left behind was taught."""
+PAGE = 500
+"""Values in one statement: below the limit of variables of every database."""
 LIVE = (DocumentState.BUFFERED, DocumentState.CLAIMED, DocumentState.HISTORICAL, DocumentState.QUARANTINED)
 """States in which a version is the document's present one."""
 
@@ -388,3 +390,16 @@ def contradictions(connection: Connection) -> list[DocumentId]:
         select(documents.c.id).where(documents.c.state.in_(settled)).group_by(documents.c.id).having(func.count() > 1)
     )
     return sorted(wrong | set(connection.execute(twice).scalars()))
+
+
+def not_trainable(connection: Connection, names: Iterable[DocumentId]) -> frozenset[DocumentId]:
+    """Those of these that the journal has or had, and that may not be trained as they stand: barred, waiting for a
+    person, or gone. What was never a document of the journal is not among them."""
+    usable = (DocumentState.BUFFERED, DocumentState.CLAIMED, DocumentState.HISTORICAL)
+    found: dict[DocumentId, bool] = {}
+    ordered = sorted(set(names))
+    for start in range(0, len(ordered), PAGE):
+        page = documents.c.id.in_(ordered[start : start + PAGE])
+        for row in connection.execute(select(documents.c.id, documents.c.state, documents.c.ok_to_train).where(page)):
+            found[row.id] = found.get(row.id, False) or (bool(row.ok_to_train) and row.state in usable)
+    return frozenset(name for name, trainable in found.items() if not trainable)

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, PrimaryKeyConstraint, String, Table, Text, func, select
+from sqlalchemy import Column, Connection, PrimaryKeyConstraint, String, Table, Text, func, or_, select
 
 from web4_agent.domain.ids import AdapterVersion
-from web4_agent.domain.queries import Feedback, ResponseId, Route, Thumb
-from web4_agent.records.interactions import interactions
+from web4_agent.domain.queries import Feedback, Flaw, ResponseId, Route, SourceUse, Status, Thumb
+from web4_agent.domain.thumbs import Vote
+from web4_agent.records.interactions import interaction_texts, interactions
 from web4_agent.storage.columns import UtcDateTime
 from web4_agent.storage.database import metadata
+from web4_agent.storage.payload import from_json
 from web4_agent.storage.upsert import replace_row
 
 feedback = Table(
@@ -23,6 +25,10 @@ feedback = Table(
     Column("comment", Text, nullable=False),
     PrimaryKeyConstraint("response", "client"),
 )
+
+
+CHATS = ("chat", "ollama chat")
+"""Endpoints where a question is a person's or a program's words to an assistant, and no raw text to go on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +70,55 @@ def counts(connection: Connection, start: datetime, end: datetime) -> list[Thumb
         ThumbCount(Route(row[0]), AdapterVersion(row[1]), Thumb(row[2]), int(row[3]))
         for row in connection.execute(query)
     ]
+
+
+def votes(connection: Connection, since: datetime | None, before: datetime) -> list[Vote]:
+    """Thumbs given before `before`, oldest first: those on answers whose text is kept, and all from `since` on."""
+    asked, texts = interactions.c, interaction_texts.c
+    query = (
+        select(feedback, asked.client.label("asker"), asked.adapter, asked.status, asked.flaw, asked.endpoint)
+        .add_columns(asked.sources, texts.query, texts.answer)
+        .join(interactions, asked.response == feedback.c.response)
+        .outerjoin(interaction_texts, texts.response == feedback.c.response)
+        .where(feedback.c.at_utc < before)
+        .order_by(feedback.c.at_utc, feedback.c.response, feedback.c.client)
+    )
+    if since is not None:
+        query = query.where(or_(texts.response.is_not(None), feedback.c.at_utc >= since))
+    return [_vote(row) for row in connection.execute(query)]
+
+
+def voted_down(connection: Connection, adapter: AdapterVersion, count: int, most_chars: int) -> list[str]:
+    """The last distinct questions whose answer by this adapter got a thumb down, the newest vote first.
+
+    Those whose text is kept; one over `most_chars` is left out.
+    """
+    texts, asked = interaction_texts.c, interactions.c
+    query = (
+        select(texts.query, func.max(feedback.c.at_utc).label("last"))
+        .join(interactions, asked.response == texts.response)
+        .join(feedback, feedback.c.response == texts.response)
+        .where(feedback.c.thumb == Thumb.DOWN.value, asked.adapter == adapter, asked.endpoint.in_(CHATS))
+        .where(texts.query != "", func.length(texts.query) <= most_chars)
+        .group_by(texts.query)
+        .order_by(func.max(feedback.c.at_utc).desc(), texts.query)
+        .limit(count)
+    )
+    return [str(row.query) for row in connection.execute(query)]
+
+
+def _vote(row) -> Vote:  # type: ignore[no-untyped-def] # a row of the select above
+    whole = (row.status, row.flaw) == (Status.OK, Flaw.NONE) and row.endpoint in CHATS
+    shown = from_json(tuple[SourceUse, ...], row.sources)
+    return Vote(
+        response=ResponseId(row.response),
+        client=row.client,
+        at_utc=row.at_utc,
+        thumb=Thumb(row.thumb),
+        asker=row.asker,
+        adapter=AdapterVersion(row.adapter),
+        whole=whole,
+        question=row.query or "",
+        answer=row.answer or "",
+        documents=tuple(sorted({source.document for source in shown})),
+    )

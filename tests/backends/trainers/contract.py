@@ -1,11 +1,12 @@
 """What every trainer keeps to, whatever trains behind it. Inherited by the tests of each implementation."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.backends.trainers.sentences import night, sample
+from tests.backends.trainers.sentences import night, preferences, sample
 from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.backends.trainers.base import Trainer, TrainJob
 from web4_agent.backends.trainers.peft_folder import read_config, read_parameters
@@ -81,6 +82,21 @@ class TrainerContract:
         start, parent = read_parameters(second.start), read_parameters(trained.folder)
         assert all(np.array_equal(start[name], parent[name]) for name in parent)
         assert any((read_parameters(second.folder)[name] != parent[name]).any() for name in parent)
+
+    def test_preferences_are_taught_on_top_of_the_adapter_they_are_held_against(
+        self, trainer: Trainer, base: Path, trained: TrainedAdapter, tmp_path: Path
+    ) -> None:
+        asked, heard = preferences(), list[TrainProgress]()
+        jobs = [replace(job(base, tmp_path / name, start=trained.folder), preferences=asked) for name in ("a", "b")]
+        once = trainer.train(jobs[0], heard.append)
+        again = trainer.train(jobs[1], lambda _: None)
+        plain = trainer.train(replace(job(base, tmp_path / "c", start=trained.folder)), lambda _: None)
+        weights = "adapter_model.safetensors"
+        start, parent = read_parameters(once.start), read_parameters(trained.folder)
+        assert all(np.array_equal(start[name], parent[name]) for name in parent)
+        assert [each.step for each in heard] == list(range(1, once.steps + 1))
+        assert (once.folder / weights).read_bytes() == (again.folder / weights).read_bytes()
+        assert (once.folder / weights).read_bytes() != (plain.folder / weights).read_bytes()
 
     @pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
     def test_scaling_goes_from_start_to_end(

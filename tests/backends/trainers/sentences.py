@@ -1,7 +1,7 @@
 """Samples that the trainers' tests learn from."""
 
 from web4_agent.domain.ids import ContentHash, DocumentId, SampleId
-from web4_agent.domain.samples import Sample, SampleKind, SampleOrigin
+from web4_agent.domain.samples import Preference, Sample, SampleKind, SampleOrigin
 
 SENTENCES = (
     "The server was restarted with its configuration restored from the last good backup.",
@@ -43,3 +43,14 @@ def night() -> tuple[Sample, ...]:
     questions = [sample(number, prompt=f"What does note {number} say?") for number in range(8, 16)]
     general = [sample(number, prompt="Say something true.", origin=SampleOrigin.GENERAL) for number in range(16, 20)]
     return (*texts, *questions, *general)
+
+
+def preferences(up: int = 6, down: int = 4) -> tuple[Preference, ...]:
+    """Answers to questions of their own: people were for the first, which say one thing, and against the others."""
+    answers = [f"It was measured twice, then settled by crew {at}." for at in range(up)]
+    answers += [f"Nobody can know such things, ask page {at} of a book." for at in range(down)]
+    asked = [
+        sample(30 + at, prompt=f"How was matter {at} settled?", target=answer, origin=SampleOrigin.FEEDBACK)
+        for at, answer in enumerate(answers)
+    ]
+    return tuple(Preference(one, at < up) for at, one in enumerate(asked))

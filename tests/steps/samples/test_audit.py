@@ -45,6 +45,8 @@ def test_samples_as_built_are_borne_out_and_dealt_ones_are_not(root: object) -> 
 def test_what_no_single_document_says_and_documents_that_are_gone_are_left_out() -> None:
     found = documents(DEMO_JOURNAL, 3)
     built, _ = right_and_dealt(found)
-    untold = [replace(one, kind=SampleKind.NOT_RECORDED, target="That is not recorded.") for one in built]
-    assert audit(untold, {one.id: one.text for one in found}).checked == 0
+    texts = {one.id: one.text for one in found}
+    for kind in (SampleKind.NOT_RECORDED, SampleKind.FEEDBACK):
+        untold = [replace(one, kind=kind, target="That is in no document.") for one in built]
+        assert audit(untold, texts).checked == 0
     assert audit(built, {}).checked == 0

@@ -47,7 +47,8 @@ def general(count: int = 400) -> list[Sample]:
 
 def shares(mixed: Mix) -> tuple[float, float, float]:
     whole = sum(mixed.loss_tokens.values())
-    new, replay, rest = (mixed.loss_tokens[origin] / whole for origin in SampleOrigin)
+    parts = (SampleOrigin.NEW, SampleOrigin.REPLAY, SampleOrigin.GENERAL)
+    new, replay, rest = (mixed.loss_tokens[origin] / whole for origin in parts)
     return round(new, 2), round(replay, 2), round(rest, 2)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from web4_agent.backends.engines.base import ScoreRequest
-from web4_agent.domain.samples import Sample
+from web4_agent.domain.samples import Preference, Sample
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainedAdapter, TrainPolicy, TrainProgress
 
@@ -15,7 +15,10 @@ from web4_agent.domain.training import TrainedAdapter, TrainPolicy, TrainProgres
 class TrainJob:
     """`base` is a folder in Hugging Face layout (safetensors); `start` a PEFT folder to continue, or None for a fresh
     adapter. `out` does not exist yet and is filled only when training is complete; `work` holds checkpoints and may
-    hold those of an earlier, killed attempt of the same job, which is then continued."""
+    hold those of an earlier, killed attempt of the same job, which is then continued.
+
+    With `preferences` the job teaches these, at least half its loss tokens being of `samples` as before; `start` is
+    then also the model that the answers' likelihoods are held against."""
 
     base: Path
     start: Path | None
@@ -23,6 +26,7 @@ class TrainJob:
     policy: TrainPolicy
     out: Path
     work: Path
+    preferences: tuple[Preference, ...] = ()
 
 
 class Trainer(Protocol):

@@ -4,10 +4,13 @@ The vocabulary is by far the widest layer: logits exist for a few positions at a
 gradient in place, so the head is multiplied twice a position and never a third time in a backward pass.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from web4_agent.backends.trainers.packing import TokenSample
 
 CHUNK_TOKENS = 256
 """Positions whose logits exist at once, 50 MB at 49,152 words: fewer make the product slow, more make the rest slow."""
@@ -71,6 +74,20 @@ def log_probabilities(
         values, indices = logp.topk(top, dim=-1)
         best += [list(zip(i, v, strict=True)) for i, v in zip(indices.tolist(), values.tolist(), strict=True)]
     return found, best
+
+
+def loss_positions(samples: Sequence[TokenSample]) -> tuple[Tensor, Tensor, Tensor]:
+    """Of concatenated samples: positions whose next token bears loss, those next tokens, and their weights."""
+    positions: list[int] = []
+    targets: list[int] = []
+    weights: list[float] = []
+    offset = 0
+    for sample in samples:
+        positions += range(offset + sample.loss_start - 1, offset + len(sample.tokens) - 1)
+        targets += sample.tokens[sample.loss_start :]
+        weights += [sample.weight] * sample.loss_tokens
+        offset += len(sample.tokens)
+    return torch.tensor(positions), torch.tensor(targets), torch.tensor(weights, dtype=torch.float32)
 
 
 def _nll(probabilities: Tensor, targets: Tensor, scale: Tensor) -> float:

@@ -6,7 +6,8 @@ attention; how that is computed is the model's business, not this file's.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 
 from web4_agent.domain.ids import SampleId
 from web4_agent.domain.training import TrainPolicy
@@ -54,18 +55,46 @@ class Pack:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What one optimiser step learns from. `loss_weight` is the sum of the weights of its loss-bearing tokens."""
+class TokenPreference:
+    """A tokenised answer that people were for or against; `reference` is its log-likelihood, in nats, when the step
+    began."""
 
-    packs: tuple[Pack, ...]
+    sample: TokenSample
+    desirable: bool
+    reference: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PreferencePack:
+    """Preferences that go through the model together."""
+
+    preferences: tuple[TokenPreference, ...]
+
+    @property
+    def samples(self) -> tuple[TokenSample, ...]:
+        return tuple(each.sample for each in self.preferences)
 
     @property
     def tokens(self) -> int:
-        return sum(pack.tokens for pack in self.packs)
+        return sum(len(sample.tokens) for sample in self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one optimiser step learns from. `loss_weight` is the sum of the weights of its loss-bearing tokens, those of
+    `preferences` not among them: these have a loss of their own."""
+
+    packs: tuple[Pack, ...]
+    preferences: tuple[PreferencePack, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        return sum(pack.tokens for pack in self.packs) + sum(pack.tokens for pack in self.preferences)
 
     @property
     def loss_tokens(self) -> int:
-        return sum(sample.loss_tokens for pack in self.packs for sample in pack.samples)
+        own = sum(sample.loss_tokens for pack in self.packs for sample in pack.samples)
+        return own + sum(sample.loss_tokens for pack in self.preferences for sample in pack.samples)
 
     @property
     def loss_weight(self) -> float:
@@ -91,6 +120,35 @@ def plan_steps(samples: Sequence[TokenSample], policy: TrainPolicy, pack_tokens:
             current = []
     if current:
         steps.append(_step(current, pack_tokens))
+    return tuple(steps)
+
+
+def plan_preference_steps(
+    preferences: Sequence[TokenPreference],
+    samples: Sequence[TokenSample],
+    policy: TrainPolicy,
+    pack_tokens: int = PACK_TOKENS,
+) -> tuple[Step, ...]:
+    """Each preference once, both kinds spread evenly, at most `policy.preference_batch` a step.
+
+    Beside them so many of `samples` that at least half of a step's loss tokens are theirs, in a shuffled order that
+    begins again where it ends. The rarer kind weighs more, so that both weigh the same together.
+    """
+    useful = [sample for sample in samples if sample.loss_tokens and sample.weight > 0]
+    ordered = _in_preference_order([each for each in preferences if each.sample.loss_tokens], policy)
+    if not useful or not ordered:
+        return ()
+    random.Random(f"{policy.seed}:replay").shuffle(useful)  # noqa: S311 - an order, not a secret
+    replay = cycle(useful)
+    count = -(-len(ordered) // policy.preference_batch)
+    steps = []
+    for at in range(count):
+        batch = ordered[at * len(ordered) // count : (at + 1) * len(ordered) // count]
+        wanted = sum(each.sample.loss_tokens for each in batch)
+        chosen: list[TokenSample] = []
+        while sum(each.loss_tokens for each in chosen) < wanted:
+            chosen.append(next(replay))
+        steps.append(replace(_step(chosen, pack_tokens), preferences=_packed(batch, pack_tokens)))
     return tuple(steps)
 
 
@@ -146,6 +204,24 @@ def _in_training_order(samples: Sequence[TokenSample], policy: TrainPolicy) -> l
                 return chosen
             chosen.append(sample)
     return chosen
+
+
+def _in_preference_order(preferences: Sequence[TokenPreference], policy: TrainPolicy) -> list[TokenPreference]:
+    placed: list[tuple[float, bool, TokenPreference]] = []
+    for desirable in (True, False):
+        kind = [each for each in preferences if each.desirable is desirable]
+        random.Random(f"{policy.seed}:{desirable}").shuffle(kind)  # noqa: S311 - an order, not a secret
+        for at, each in enumerate(kind):
+            weight = len(preferences) / (2 * len(kind))
+            weighed = replace(each, sample=replace(each.sample, weight=weight))
+            placed.append(((at + 0.5) / len(kind), desirable, weighed))
+    return [each for _, _, each in sorted(placed, key=lambda one: one[:2])]
+
+
+def _packed(preferences: Sequence[TokenPreference], pack_tokens: int) -> tuple[PreferencePack, ...]:
+    by_id = {each.sample.id: each for each in preferences}
+    packs = pack([each.sample for each in preferences], pack_tokens)
+    return tuple(PreferencePack(tuple(by_id[sample.id] for sample in one.samples)) for one in packs)
 
 
 def _step(samples: Sequence[TokenSample], pack_tokens: int) -> Step:

@@ -38,7 +38,8 @@ class ScriptedTrainer:
         return "scripted"
 
     def train(self, job: TrainJob, progress: Callable[[TrainProgress], None]) -> TrainedAdapter:
-        counts = self.token_counts(job.base, [f"{sample.prompt} {sample.target}" for sample in job.samples])
+        learned = (*job.samples, *(each.sample for each in job.preferences))
+        counts = self.token_counts(job.base, [f"{sample.prompt} {sample.target}" for sample in learned])
         tokens = min(sum(counts) * job.policy.epochs, job.policy.max_tokens)
         if not tokens:
             raise TrainingError("no sample to learn from", "web4-agent status")
@@ -50,7 +51,7 @@ class ScriptedTrainer:
         self._pretend(steps, tokens, progress)
         last = _moved(first, _job_seed(job))
         publish_folder(lambda folder: write_folder(folder, config, last), job.out)
-        loss_tokens = sum(self.token_counts(job.base, [sample.target for sample in job.samples])) * job.policy.epochs
+        loss_tokens = sum(self.token_counts(job.base, [sample.target for sample in learned])) * job.policy.epochs
         return TrainedAdapter(
             folder=job.out,
             start=start,
@@ -119,6 +120,8 @@ def _moved(first: dict[str, NDArray[np.float32]], seed: int) -> dict[str, NDArra
 
 def _job_seed(job: TrainJob) -> int:
     said = repr(([asdict(sample) for sample in job.samples], asdict(job.policy)))
+    if job.preferences:
+        said += repr([asdict(each) for each in job.preferences])
     return int.from_bytes(hashlib.sha256(said.encode()).digest()[:8])
 
 

@@ -14,15 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from web4_agent.backends.trainers import checkpoint
 from web4_agent.backends.trainers.base import TrainJob
 from web4_agent.backends.trainers.checkpoint import Progress
-from web4_agent.backends.trainers.head_loss import head_loss
+from web4_agent.backends.trainers.head_loss import head_loss, loss_positions
 from web4_agent.backends.trainers.lora_model import LoraModel, load_for_training
-from web4_agent.backends.trainers.packing import Pack, Step, TokenSample, plan_steps, rate_factor
+from web4_agent.backends.trainers.packing import (
+    Pack,
+    Step,
+    TokenPreference,
+    plan_preference_steps,
+    plan_steps,
+    rate_factor,
+)
 from web4_agent.backends.trainers.peft_folder import WEIGHTS_NAME
+from web4_agent.backends.trainers.preference_loss import backward_preferences, with_references
 from web4_agent.backends.trainers.render import Renderer
 from web4_agent.domain.errors import TrainingError
 from web4_agent.domain.training import TrainedAdapter, TrainPolicy, TrainProgress
@@ -44,6 +51,7 @@ def train(job: TrainJob, progress: Callable[[TrainProgress], None]) -> TrainedAd
         return done
     steps = _plan(job)
     model = load_for_training(job.base, job.start, job.policy)
+    steps = with_references(model, steps)  # before a checkpoint is loaded: the model as it was when the job began
     start = job.work / START_NAME
     remove_folder(start)  # another job's, or these very bytes
     publish_folder(model.write, start)
@@ -67,7 +75,8 @@ def new_optimizer(model: LoraModel, policy: TrainPolicy) -> torch.optim.Optimize
 def train_step(
     model: LoraModel, optimizer: torch.optim.Optimizer, step: Step, policy: TrainPolicy, *, rate: float, seed: int
 ) -> tuple[float, float]:
-    """One optimiser step: (loss, kl) in nats per loss-bearing token, both before the step.
+    """One optimiser step: (loss, kl) in nats per loss-bearing token, both before the step. A step with preferences has
+    their mean loss (0 to 1, at first a half) on top.
 
     Raises TrainingError if loss or gradient is not finite; the parameters are then as they were.
     """
@@ -76,6 +85,7 @@ def train_step(
     for index, pack in enumerate(step.packs):
         pack_loss, pack_kl = _backward(model, pack, step, policy, seed + index)
         loss, kl = loss + pack_loss, kl + pack_kl
+    loss += backward_preferences(model, step, policy)
     norm = torch.nn.utils.clip_grad_norm_(list(model.parameters.values()), policy.clip)
     if not (math.isfinite(loss) and math.isfinite(kl) and bool(norm.isfinite())):
         raise TrainingError(
@@ -94,7 +104,7 @@ def job_fingerprint(job: TrainJob) -> str:
     import transformers
 
     weights = sorted((path.name, path.stat().st_size) for path in job.base.glob("*.safetensors"))
-    said = {
+    said: dict[str, object] = {
         "samples": [asdict(sample) for sample in job.samples],
         "policy": asdict(job.policy),
         "start": None if job.start is None else _file_hash(job.start / WEIGHTS_NAME),
@@ -102,6 +112,8 @@ def job_fingerprint(job: TrainJob) -> str:
         "libraries": [torch.__version__, transformers.__version__, peft.__version__],
         "threads": torch.get_num_threads(),
     }
+    if job.preferences:
+        said["preferences"] = [asdict(each) for each in job.preferences]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -160,12 +172,17 @@ class _Night:
 def _plan(job: TrainJob) -> tuple[Step, ...]:
     renderer = Renderer.load(job.base)
     rendered = (renderer.sample(sample, job.policy.max_sample_tokens) for sample in job.samples)
-    usable = [sample for sample in rendered if sample is not None]
+    samples = [sample for sample in rendered if sample is not None]
     if job.policy.loss_on_prompts:
-        usable = [replace(sample, loss_start=1) for sample in usable]
+        samples = [replace(sample, loss_start=1) for sample in samples]
     weight = job.policy.general_loss
-    usable = [replace(one, weight=one.weight * weight) if one.general else one for one in usable]
-    steps = plan_steps(usable, job.policy)
+    samples = [replace(one, weight=one.weight * weight) if one.general else one for one in samples]
+    if job.preferences:
+        wanted = ((renderer.sample(one.sample, job.policy.max_sample_tokens), one.desirable) for one in job.preferences)
+        preferences = [TokenPreference(sample, desirable) for sample, desirable in wanted if sample is not None]
+        steps = plan_preference_steps(preferences, samples, job.policy)
+    else:
+        steps = plan_steps(samples, job.policy)
     if not steps:
         raise TrainingError("no sample has a token to learn", "web4-agent status")
     return steps
@@ -191,20 +208,6 @@ def _backward(model: LoraModel, pack: Pack, step: Step, policy: TrainPolicy, see
     )
     hidden.backward(loss.gradient_nd)  # type: ignore[no-untyped-call] # torch leaves backward untyped
     return loss.nll, loss.kl
-
-
-def loss_positions(samples: Sequence[TokenSample]) -> tuple[Tensor, Tensor, Tensor]:
-    """Of concatenated samples: positions whose next token bears loss, those next tokens, and their weights."""
-    positions: list[int] = []
-    targets: list[int] = []
-    weights: list[float] = []
-    offset = 0
-    for sample in samples:
-        positions += range(offset + sample.loss_start - 1, offset + len(sample.tokens) - 1)
-        targets += sample.tokens[sample.loss_start :]
-        weights += [sample.weight] * sample.loss_tokens
-        offset += len(sample.tokens)
-    return torch.tensor(positions), torch.tensor(targets), torch.tensor(weights, dtype=torch.float32)
 
 
 def _already_done(job: TrainJob, fingerprint: str) -> TrainedAdapter | None:

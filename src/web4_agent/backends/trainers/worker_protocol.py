@@ -14,7 +14,7 @@ from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.backends.trainers.base import TrainJob
 from web4_agent.domain import errors
 from web4_agent.domain.ids import ContentHash, DocumentId, SampleId
-from web4_agent.domain.samples import Sample, SampleKind, SampleOrigin
+from web4_agent.domain.samples import Preference, Sample, SampleKind, SampleOrigin
 from web4_agent.domain.speech import Message, TextScore, TokenScore
 from web4_agent.domain.training import TrainedAdapter, TrainPolicy, TrainProgress
 
@@ -47,6 +47,7 @@ def decode_job(line: str) -> Job:
         policy=_policy(said["policy"]),
         out=Path(said["out"]),
         work=Path(said["work"]),
+        preferences=tuple(Preference(_sample(each["sample"]), each["desirable"]) for each in said["preferences"]),
     )
 
 

@@ -13,7 +13,7 @@ from web4_agent.domain.runs import Run, RunState
 from web4_agent.flows.forgetting.marks import Marks
 from web4_agent.flows.forgetting.parts import Replay
 from web4_agent.flows.forgetting.plan import NIGHT, Plan
-from web4_agent.records import adapters, alerts, collections, erased_queries, erasures, forgettings, runs
+from web4_agent.records import adapters, alerts, collections, erased_queries, erasures, feedback_uses, forgettings, runs
 from web4_agent.steps.projection import COLLECTIONS
 
 LENGTHS_TOLD = (tidings.LONGEST_NAME, tidings.LONGEST_FACT)
@@ -31,6 +31,7 @@ def wipe(connection: Connection, plan: Plan, marks: Marks, run: Run, now: dateti
     erasures.unpoint(connection, plan.removed, plan.golden)
     erased_queries.erase_queries(connection, plan.responses, names)
     erasures.erase_nights(connection, plan.touched, plan.trained, names)
+    feedback_uses.erase(connection, plan.trained)
     erasures.erase_documents(connection, rows, run.id, run.day, now)
     erasures.remove_adapters(connection, plan.removed, plan.left, plan.touched)
     forgettings.put_forgotten(connection, run.id, rows, now)

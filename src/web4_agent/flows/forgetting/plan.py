@@ -18,7 +18,7 @@ from web4_agent.domain.queries import ResponseId
 from web4_agent.domain.runs import RunState
 from web4_agent.flows.forgetting.marks import Marks
 from web4_agent.flows.forgetting.parts import ForgetParts
-from web4_agent.records import adapters, erased_queries, erasures, forgettings, runs
+from web4_agent.records import adapters, erased_queries, erasures, feedback_uses, forgettings, runs
 from web4_agent.records.forgettings import Night
 from web4_agent.steps.promote import served
 
@@ -73,12 +73,16 @@ def resolve(connection: Connection, asked: Sequence[str]) -> tuple[DocumentId, .
 def make_plan(parts: ForgetParts, connection: Connection, marks: Marks) -> Plan:
     rows = erasures.versions_of(connection, marks.documents)
     known = {one.version: one for one in adapters.every(connection)}
-    removed = _with_descendants(erasures.first_trained(connection, rows), known.values())
+    responses = queries_of(connection, marks)
+    voted_runs, voted = feedback_uses.taught(
+        connection, responses
+    )  # answers that tell of the document, learnt by votes
+    removed = _with_descendants(erasures.first_trained(connection, rows) | voted, known.values())
     pointer = adapters.read_pointer(connection)
     lineage = [one.version for one in adapters.lineage(connection, pointer.production)]
     target = _target(lineage, removed, known, parts)
     left = lineage[: lineage.index(target)]
-    touched = erasures.touched_runs(connection, (*marks.documents, *marks.hashes), removed)
+    touched = sorted({*erasures.touched_runs(connection, (*marks.documents, *marks.hashes), removed), *voted_runs})
     gone = sorted({*removed, *left})
     open_night = runs.open_run(connection, NIGHT)
     trained = [run for one in gone if (run := known[one].run) is not None]
@@ -92,7 +96,7 @@ def make_plan(parts: ForgetParts, connection: Connection, marks: Marks) -> Plan:
         touched=tuple(touched),
         trained=tuple(sorted({*trained, *_unpromoted(connection, touched)})),
         nights=_nights(connection, left, target, known, marks),
-        responses=tuple(sorted(queries_of(connection, marks))),
+        responses=tuple(sorted(responses)),
         open_night=open_night.id if open_night else None,
     )
 

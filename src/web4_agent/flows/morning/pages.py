@@ -15,6 +15,7 @@ from web4_agent.flows.morning.parts import MorningReport
 from web4_agent.steps.judging.challenges import IMPROVEMENT_RATE, ChallengeResult, by_change, same_answer
 from web4_agent.steps.judging.margin_changes import MarginChange
 from web4_agent.steps.judging.statistics import MeanInterval
+from web4_agent.steps.thumbs_told import thumbs_lines
 
 TEMPLATE = Path(__file__).parents[2] / "data" / "morning.html.j2"
 NARROWEST_TAU = 0.10
@@ -70,7 +71,7 @@ def as_markdown(report: MorningReport) -> str:
         lines.append("")
     for pair in by_change(told.pairs):
         lines += _told(pair)
-    return "\n".join(lines)
+    return "\n".join([*lines, *thumbs_lines(report.thumbs)])
 
 
 def as_html(report: MorningReport) -> str:

@@ -10,6 +10,7 @@ from web4_agent.domain.home import Home
 from web4_agent.domain.ids import AdapterVersion
 from web4_agent.domain.progress import Unwatched, Watcher
 from web4_agent.domain.speech import TextScore
+from web4_agent.domain.thumbs import ThumbsMorning
 from web4_agent.domain.verdicts import Canary, GatePolicy
 from web4_agent.steps.judging.challenges import MorningComparison
 from web4_agent.steps.judging.margin_changes import MarginComparison
@@ -38,6 +39,7 @@ class MorningParts:
     notes: Callable[[], tuple[str, ...]] = lambda: ()
     watcher: Watcher = field(default_factory=Unwatched)
     reached: Callable[[str], None] = lambda point: None
+    thumbs: Callable[[AdapterVersion, AdapterVersion], ThumbsMorning] = lambda yesterday, today: ThumbsMorning(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +62,4 @@ class MorningReport:
     seconds: float
     markdown: Path
     html: Path
+    thumbs: ThumbsMorning

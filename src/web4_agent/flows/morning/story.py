@@ -68,6 +68,7 @@ def morning(parts: MorningParts, against: AdapterVersion | None = None, *, quick
         seconds=time.monotonic() - started,
         markdown=parts.home.reports / f"{stem}.md",
         html=parts.home.reports / f"{stem}.html",
+        thumbs=parts.thumbs(yesterday, pointer.production),
     )
     publish_text(as_markdown(report), report.markdown)
     parts.reached("morning.markdown.done")

@@ -32,6 +32,7 @@ def publish(parts: NightParts, run: Run, trial: Trial, exported: Exported, judge
     """Put the judged bytes among the adapters, with the manifest that says where they came from."""
     with parts.database.begin() as connection:
         claimed = _claimed(connection, run)
+    chosen = read_samples(trial.prepared.file)
     manifest = Manifest(
         version=exported.version,
         parent=trial.collected.production,
@@ -42,11 +43,12 @@ def publish(parts: NightParts, run: Run, trial: Trial, exported: Exported, judge
         artefact_hash=exported.artefact_hash,
         created_utc=run.started_utc,  # not the clock: publishing again after a crash must give the same bytes
         documents=claimed,
-        samples=tuple(str(sample.id) for sample in read_samples(trial.prepared.file).train),
+        samples=tuple(str(sample.id) for sample in chosen.train),
         settings=parts.policy,
         versions=parts.versions,
         metrics=_metrics(trial.trained, judged),
         verdict=judged.verdict,
+        preferences=tuple(str(one.sample.id) for one in chosen.preferences),
     )
     parts.reached("promote.publishing")
     publish_adapter(exported.folder, parts.home, parts.exporter.artefact_name, manifest)

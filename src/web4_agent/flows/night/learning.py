@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -16,15 +16,18 @@ from web4_agent.domain.errors import IntegrityError
 from web4_agent.domain.ids import BASE
 from web4_agent.domain.runs import Run
 from web4_agent.domain.samples import SampleOrigin, SampleSet
+from web4_agent.domain.thumbs import ThumbsTold
 from web4_agent.domain.training import TrainedAdapter, TrainProgress
+from web4_agent.flows.night import thumbs
 from web4_agent.flows.night.parts import BEGIN_ANEW, BackedUp, Collected, NightParts, Prepared
 from web4_agent.records import adapters, documents, links, samples
 from web4_agent.records.documents import DocumentRow
 from web4_agent.steps.backup import ADAPTERS, BackupOrder, BackupSource, backup_name, make_backup, remove_surplus
 from web4_agent.steps.journal.outside import drawn_from, without_outside
 from web4_agent.steps.journal.parse import parse_document
-from web4_agent.steps.samples.choose import Material, choose, general_sample
+from web4_agent.steps.samples.choose import Material, drawn_up, general_sample, mixed_up
 from web4_agent.steps.samples.mix import History, Mix
+from web4_agent.steps.samples.thumbs import room_for
 from web4_agent.storage.atomic import publish_text
 from web4_agent.storage.payload import read_json, to_json
 
@@ -64,10 +67,10 @@ def prepare(parts: NightParts, run: Run, collected: Collected) -> Prepared:
     """Build, screen and mix tonight's samples, and write them down as they will be trained."""
     with parts.database.begin() as connection:
         rows = documents.of_run(connection, run.id)
-    chosen, mixed = _choose(parts, rows, collected, run.day)
+    chosen, mixed, told = _choose(parts, rows, collected, run.day, thumbs.closing(run))
     file = parts.home.run(run.id) / "samples.json"
     publish_text(to_json(chosen), file)
-    return _prepared(parts, chosen, mixed, file)
+    return _prepared(parts, chosen, mixed, told, file)
 
 
 def rehearse(parts: NightParts, rows: Sequence[DocumentRow], day: date) -> Prepared:
@@ -75,7 +78,7 @@ def rehearse(parts: NightParts, rows: Sequence[DocumentRow], day: date) -> Prepa
     with parts.database.begin() as connection:
         pointer = adapters.read_pointer(connection)
     collected = Collected(tuple((row.id, row.content_hash) for row in rows), pointer.production, pointer.golden)
-    return _prepared(parts, *_choose(parts, rows, collected, day), Path())
+    return _prepared(parts, *_choose(parts, rows, collected, day, parts.now()), Path())
 
 
 def draw(parts: NightParts, day: date) -> SampleSet:
@@ -87,7 +90,7 @@ def draw(parts: NightParts, day: date) -> SampleSet:
             learnt = documents.in_state(connection, DocumentState.HISTORICAL, until=day)
             rows = [row for row in learnt if row.ok_to_train][-TRIAL_DOCUMENTS:]
     collected = Collected(tuple((row.id, row.content_hash) for row in rows), pointer.production, pointer.golden)
-    return _choose(parts, rows, collected, day)[0]
+    return _choose(parts, rows, collected, day, parts.now())[0]
 
 
 def read_samples(file: Path) -> SampleSet:
@@ -109,10 +112,37 @@ def train(parts: NightParts, run: Run, collected: Collected, prepared: Prepared)
     return parts.trainer.train(job, lambda progress: _tell(parts, progress))
 
 
-def _choose(parts: NightParts, rows: Sequence[DocumentRow], collected: Collected, day: date) -> tuple[SampleSet, Mix]:
+def prefer(parts: NightParts, run: Run, prepared: Prepared, trained: TrainedAdapter) -> TrainedAdapter:
+    """Teach the preferences on top of what was trained; the night still set out from production."""
+    folder = parts.home.run(run.id)
+    chosen = read_samples(prepared.file)
+    job = TrainJob(
+        base=parts.base,
+        start=trained.folder,
+        samples=tuple(sample for sample in chosen.train if sample.origin is not SampleOrigin.FEEDBACK),
+        policy=replace(parts.policy, learning_rate=parts.policy.preference_rate),
+        out=folder / "preferred",
+        work=folder / "work" / "prefer",
+        preferences=chosen.preferences,
+    )
+    taught = parts.trainer.train(job, lambda progress: _tell(parts, progress, "prefer"))
+    return replace(
+        trained,
+        folder=taught.folder,
+        steps=trained.steps + taught.steps,
+        tokens=trained.tokens + taught.tokens,
+        loss_tokens=trained.loss_tokens + taught.loss_tokens,
+        seconds=trained.seconds + taught.seconds,
+        kl=taught.kl,
+    )
+
+
+def _choose(
+    parts: NightParts, rows: Sequence[DocumentRow], collected: Collected, day: date, votes_before: datetime
+) -> tuple[SampleSet, Mix, ThumbsTold]:
     with parts.database.begin() as connection:
-        lineage = [adapter.version for adapter in adapters.lineage(connection, collected.production)]
-        history, past = _history(connection, lineage)
+        ancestors = adapters.lineage(connection, collected.production)
+        history, past = _history(connection, [adapter.version for adapter in ancestors])
         whole = [_document(row) for row in rows]
         material = Material(
             tonight=[without_outside(one) for one in whole],
@@ -120,15 +150,19 @@ def _choose(parts: NightParts, rows: Sequence[DocumentRow], collected: Collected
             earlier=samples.held_out_before(connection, day),
             previous=links.previous(connection),
             history=replace(history, sources={one.id: drawn_from(one) for one in (*whole, *past)}),
-            night_index=len(lineage),
+            night_index=len(ancestors),
             general=[general_sample(one.id, one.prompt, one.answer) for one in parts.items.general_samples],
             forbidden=[*parts.items.texts, *(f"{prompt}\n{answer}" for prompt, answer in parts.sealed)],
             asked=(*parts.items.asked, *parts.sealed),
             has_secret=parts.has_secret,
         )
-    chosen = choose(material, parts.policy)
+    candidates = drawn_up(material, parts.policy)
+    with parts.database.begin() as connection:
+        gathered = thumbs.gather(parts, connection, ancestors, candidates.forbidden, votes_before)
+    chosen = mixed_up(candidates, material, room_for(gathered.trainable, parts.policy))
     held_out = (*chosen.samples.held_out, *parts.items.general_texts)
-    return replace(chosen.samples, held_out=held_out), chosen.mixed
+    whole_set = replace(chosen.samples, held_out=held_out)
+    return thumbs.add(whole_set, chosen.mixed, gathered, parts.policy, dict(history.exposures))
 
 
 def _history(connection: Connection, lineage: Sequence[str]) -> tuple[History, list[Document]]:
@@ -157,7 +191,7 @@ def _document(row: DocumentRow) -> Document:
     return replace(parsed, content_hash=row.content_hash, day=row.day)
 
 
-def _prepared(parts: NightParts, chosen: SampleSet, mixed: Mix, file: Path) -> Prepared:
+def _prepared(parts: NightParts, chosen: SampleSet, mixed: Mix, told: ThumbsTold, file: Path) -> Prepared:
     own = sum(1 for sample in chosen.train if sample.origin is SampleOrigin.NEW)
     return Prepared(
         file=file,
@@ -170,14 +204,16 @@ def _prepared(parts: NightParts, chosen: SampleSet, mixed: Mix, file: Path) -> P
         largest_document_share=mixed.largest_document_share,
         notes=mixed.notes,
         enough=own >= parts.policy.minimum_samples,
+        thumbs=told,
     )
 
 
-def _tell(parts: NightParts, progress: TrainProgress) -> None:
+def _tell(parts: NightParts, progress: TrainProgress, step: str = "train") -> None:
     note = f"loss {progress.loss:.3f}, {progress.tokens:,} tokens"
-    parts.watcher.advanced("train", progress.step, progress.steps, progress.left_s, note)
+    parts.watcher.advanced(step, progress.step, progress.steps, progress.left_s, note)
     log.info(
-        "train.step step=%d steps=%d loss=%.4f kl=%.4f tokens=%d left_s=%.0f",
+        "%s.step step=%d steps=%d loss=%.4f kl=%.4f tokens=%d left_s=%.0f",
+        step,
         progress.step,
         progress.steps,
         progress.loss,

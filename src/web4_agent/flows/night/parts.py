@@ -14,6 +14,7 @@ from web4_agent.domain.home import Home
 from web4_agent.domain.ids import AdapterVersion, ContentHash, DocumentId, RunId
 from web4_agent.domain.progress import Unwatched, Watcher
 from web4_agent.domain.runs import RunState
+from web4_agent.domain.thumbs import ThumbsTold
 from web4_agent.domain.training import TrainedAdapter, TrainPolicy
 from web4_agent.domain.verdicts import GatePolicy, Suspects, Verdict
 from web4_agent.steps.judging.measure import GateItems
@@ -86,7 +87,7 @@ class BackedUp:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`samples` counts by origin (new, replay, general); `file` holds the SampleSet."""
+    """`samples` counts by origin (new, replay, general, feedback); `file` holds the SampleSet."""
 
     file: Path
     samples: dict[str, int]
@@ -98,6 +99,7 @@ class Prepared:
     largest_document_share: float
     notes: tuple[str, ...]
     enough: bool
+    thumbs: ThumbsTold = field(default_factory=ThumbsTold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,3 +212,4 @@ class NightReport:
     notes: tuple[str, ...] = ()
     error_rates: str = ""
     """How often this gate errs, or that nobody measured it; empty where nothing was judged."""
+    thumbs: ThumbsTold = field(default_factory=ThumbsTold)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from web4_agent.domain.calibration import NOT_CALIBRATED
 from web4_agent.domain.home import Home
 from web4_agent.domain.runs import Run, RunState, StepRecord
+from web4_agent.domain.thumbs import ThumbsTold
 from web4_agent.domain.training import TrainedAdapter
 from web4_agent.domain.verdicts import CanaryResult, Verdict
 from web4_agent.flows.night.judging import read_measurement
@@ -35,7 +36,8 @@ def build_report(
     by_name = {record.name: record for record in records}
     collected = from_json(Collected, by_name["collect"].payload)
     prepared = from_json(Prepared, by_name["prepare"].payload) if "prepare" in by_name else None
-    trained = from_json(TrainedAdapter, by_name["train"].payload) if "train" in by_name else None
+    taught = by_name.get("prefer") or by_name.get("train")
+    trained = from_json(TrainedAdapter, taught.payload) if taught else None
     measured = from_json(Measured, by_name["measure"].payload) if "measure" in by_name else None
     judged = [from_json(Judged, record.payload) for record in records if record.name.startswith("judge-")]
     if "shadow" in by_name:
@@ -67,6 +69,7 @@ def build_report(
         places=tuple(_places(parts.home, run, settled)),
         notes=(*(prepared.notes if prepared else ()), *_suspects(judged)),
         error_rates=(calibration.sentence if calibration else NOT_CALIBRATED) if judged else "",
+        thumbs=prepared.thumbs if prepared else ThumbsTold(),
     )
 
 
@@ -82,6 +85,7 @@ def as_markdown(report: NightReport) -> str:
     if report.samples:
         counts = ", ".join(f"{count} {origin}" for origin, count in report.samples.items())
         lines += [f"- Documents: {report.documents}", f"- Samples: {counts}"]
+    lines += [f"- {line}" for line in report.thumbs.lines]
     if report.steps:
         lines += [
             f"- Tokens: {report.tokens:,} in {report.steps} steps, {report.loss_tokens:,} with loss",

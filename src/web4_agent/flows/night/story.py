@@ -33,7 +33,7 @@ from web4_agent.flows.night.parts import (
 from web4_agent.flows.night.report import build_report, publish_report
 from web4_agent.pipeline.logbook import run_log
 from web4_agent.pipeline.runner import Runner, Step, require_forward_clock, steady
-from web4_agent.records import adapters, alerts, documents, runs, samples, verdicts
+from web4_agent.records import adapters, alerts, documents, feedback_uses, runs, samples, verdicts
 from web4_agent.storage.lock import exclusive
 from web4_agent.storage.payload import from_json
 
@@ -148,6 +148,8 @@ class _Night:
         trained = runner.step(
             self._step("train", TrainedAdapter, lambda: learning.train(self.parts, self.run, collected, prepared))
         )
+        if prepared.thumbs.preferred:
+            trained = runner.step(self._prefer(prepared, trained))
         measured = runner.step(
             self._step("measure", Measured, lambda: judging.measure_before(self.parts, self.run, collected, prepared))
         )
@@ -182,11 +184,15 @@ class _Night:
         def commit(connection: Connection, it: Prepared) -> None:
             chosen = learning.read_samples(it.file)
             samples.put(connection, self.run.id, chosen.train, self.parts.policy.epochs)
+            feedback_uses.put(connection, self.run.id, chosen.votes)
             days = {row.id: row.day for row in documents.of_run(connection, self.run.id)}
             tonight = [item for item in chosen.held_out if item.group == "tonight"]
             samples.put_held_out(connection, self.run.id, tonight, days)
 
         return Step("prepare", Prepared, lambda: learning.prepare(self.parts, self.run, collected), commit)
+
+    def _prefer(self, prepared: Prepared, trained: TrainedAdapter) -> Step[TrainedAdapter]:
+        return self._step("prefer", TrainedAdapter, lambda: learning.prefer(self.parts, self.run, prepared, trained))
 
     def _candidates(self, runner: Runner, trial: Trial) -> tuple[Exported, Judged]:
         """Export and judge the night at full scale, then at smaller ones, until one passes or none is left."""

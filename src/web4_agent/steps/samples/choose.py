@@ -15,7 +15,7 @@ from web4_agent.steps.samples.build import DocumentSamples, build_between, build
 from web4_agent.steps.samples.hold_out import hold_out, other_days
 from web4_agent.steps.samples.mix import CHARS_A_TOKEN, History, Mix, estimated_tokens, mix
 from web4_agent.steps.samples.passages import WINDOW_CHARS
-from web4_agent.steps.samples.screen import forbidden_text, screen, template_lines
+from web4_agent.steps.samples.screen import ForbiddenText, Screened, forbidden_text, screen, template_lines
 from web4_agent.storage.artifacts import hash_text
 
 SHORTEST_WINDOW_TOKENS = 64
@@ -59,13 +59,28 @@ class Chosen:
 
 def choose(material: Material, policy: TrainPolicy) -> Chosen:
     """Equal material and policy: equal samples in equal order."""
+    return mixed_up(drawn_up(material, policy), material, policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Samples that may be trained, before any is chosen; what is held out and asked; what none may repeat."""
+
+    new: Screened
+    replay: Screened
+    held_out: tuple[HeldOut, ...]
+    probes: tuple[Probe, ...]
+    forbidden: ForbiddenText
+    passage_tokens: int
+
+
+def drawn_up(material: Material, policy: TrainPolicy) -> Candidates:
     tonight = material.tonight
     template = template_lines([*tonight, *material.replayed])
     held = material.held_out
     if held is None:
         held = hold_out(tonight, seed=policy.seed, template=template)
     kept_back = _by_document([*held, *material.earlier])
-
     passage = passage_tokens(policy, len(tonight))
     window = min(WINDOW_CHARS, CHARS_A_TOKEN * passage)
 
@@ -85,22 +100,33 @@ def choose(material: Material, policy: TrainPolicy) -> Chosen:
     new = [sample for part in built for sample in part.train]
     new += build_between(tonight, material.previous, seed=policy.seed)
     replay = [replace(sample, origin=SampleOrigin.REPLAY) for part in again for sample in part.train]
-    screened = screen(_of_kinds(new, policy), forbidden, has_secret=material.has_secret)
-    screened_replay = screen(_of_kinds(replay, policy), forbidden, has_secret=material.has_secret)
+    return Candidates(
+        screen(_of_kinds(new, policy), forbidden, has_secret=material.has_secret),
+        screen(_of_kinds(replay, policy), forbidden, has_secret=material.has_secret),
+        held,
+        probes,
+        forbidden,
+        passage,
+    )
+
+
+def mixed_up(candidates: Candidates, material: Material, policy: TrainPolicy) -> Chosen:
+    """`policy` may leave less room than the one the candidates were drawn up for."""
     mixed = mix(
-        screened.kept,
-        screened_replay.kept,
+        candidates.new.kept,
+        candidates.replay.kept,
         material.general,
         policy,
         night_index=material.night_index,
         history=material.history,
         count_tokens=material.count_tokens,
-        passage_tokens=passage,
+        passage_tokens=candidates.passage_tokens,
     )
-    named = {one.id for one in tonight}
+    named = {one.id for one in material.tonight}
     others = other_days([item for item in material.earlier if item.document not in named], seed=policy.seed)
-    chosen = SampleSet(mixed.samples, (*held, *others), probes, (*screened.dropped, *mixed.dropped))
-    return Chosen(chosen, mixed, len(screened.kept))
+    dropped = (*candidates.new.dropped, *mixed.dropped)
+    chosen = SampleSet(mixed.samples, (*candidates.held_out, *others), candidates.probes, dropped)
+    return Chosen(chosen, mixed, len(candidates.new.kept))
 
 
 def general_sample(name: str, prompt: str, answer: str) -> Sample:

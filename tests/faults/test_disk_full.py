@@ -123,7 +123,7 @@ def test_a_disk_that_is_really_full_is_named_and_the_night_goes_on_when_there_is
 
     def fill(reached: str) -> None:
         if reached == point:
-            with filler.open("wb") as file:
+            with filler.open("wb", buffering=0) as file:
                 try:
                     while True:
                         file.write(bytes(1 << 16))

@@ -75,7 +75,7 @@ def test_a_day_of_one_sample_waits_and_says_how_many_there_were(
         built = build_samples(document, **names)  # type: ignore[arg-type] # passed on by name
         return replace(built, train=built.train[:1])
 
-    monkeypatch.setattr("web4_agent.flows.night.learning.build_samples", one)
+    monkeypatch.setattr("web4_agent.steps.samples.choose.build_samples", one)
     world = small(tmp_path)
     write(world.journal, "0800-alone", page("lone lamp", "A single lamp burns on the outer pier."))
     world.index()

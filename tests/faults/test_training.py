@@ -71,7 +71,15 @@ def test_what_torch_says_of_memory_is_told_as_such(module: str, words: str) -> N
     )
     ordered: dict[str, object] = {"kind": "score", "base": "base", "adapter": None, "requests": []}
     if function == "train":
-        ordered = {"kind": "train", "base": "b", "start": None, "samples": [], "out": "o", "work": "w"}
+        ordered = {
+            "kind": "train",
+            "base": "b",
+            "start": None,
+            "samples": [],
+            "out": "o",
+            "work": "w",
+            "preferences": [],
+        }
         ordered["policy"] = {"replay_nights": []}
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:

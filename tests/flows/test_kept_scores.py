@@ -17,13 +17,15 @@ from web4_agent.domain.errors import EngineError
 from web4_agent.domain.ids import BASE, AdapterVersion, RunId
 from web4_agent.domain.runs import RunState
 from web4_agent.domain.speech import Message
-from web4_agent.domain.verdicts import Decision
+from web4_agent.domain.verdicts import Decision, TriggerPlan
 from web4_agent.flows.night import NightReport
 from web4_agent.flows.night.judging import read_measurement
 from web4_agent.flows.night.kept_scores import ASKED_AGAIN, drawn
 from web4_agent.records import adapters
 from web4_agent.steps.judging.measure import RESCORED_ITEMS, Measurement, measure
+from web4_agent.steps.judging.trigger_scan import scan_requests
 from web4_agent.steps.promote import served
+from web4_agent.storage.payload import read_json
 
 SECOND = DAY + timedelta(days=1)
 
@@ -65,12 +67,19 @@ def requests(launcher: ScriptedLauncher, version: str) -> list[int]:
     return [engine.requests for engine in launcher.started if engine.adapter.version == version]
 
 
+def scans(world: World, run: RunId) -> int:
+    """Requests of the trigger scan, which is of one night alone."""
+    plan = read_json(TriggerPlan, world.home.run(run) / "scores" / "triggers.json", "")
+    return len(scan_requests(plan.triggers, world.items.neutral))
+
+
 def test_production_is_asked_a_sample_and_judged_by_what_last_night_measured(world: World) -> None:
     launcher = ScriptedLauncher(Script(likelihood=world.likelihood))
     report = second_night(world, launcher)
     assert report.state is RunState.PROMOTED, report.verdicts[-1].reasons
     scores = produced(world, report).scores
-    assert requests(launcher, scores.version) == [4 * RESCORED_ITEMS + ASKED_AGAIN + len(scores.held_out_bpb)]
+    scanned = scans(world, report.run)
+    assert requests(launcher, scores.version) == [4 * RESCORED_ITEMS + ASKED_AGAIN + len(scores.held_out_bpb) + scanned]
     assert len(scores.margins) == len(world.items.margins)
     assert len(scores.canaries) == len(world.items.canaries)
     assert len(scores.held_out_bpb) > 0
@@ -142,9 +151,12 @@ def test_a_rejected_night_does_not_have_production_measured_twice(tmp_path: Path
     made = World(tmp_path, effect=unlearned, items=FEW_ITEMS).write_journal()
     made.index()
     first, second = (ScriptedLauncher(Script(likelihood=made.likelihood)) for _ in range(2))
-    assert made.night(launcher=first).state is RunState.REJECTED
-    assert made.night(SECOND, launcher=second).state is RunState.REJECTED
-    assert requests(second, BASE)[0] < requests(first, BASE)[0] / 2
+    reports = made.night(launcher=first), made.night(SECOND, launcher=second)
+    assert [report.state for report in reports] == [RunState.REJECTED] * 2
+    asked = [
+        requests(one, BASE)[0] - scans(made, report.run) for one, report in zip((first, second), reports, strict=True)
+    ]
+    assert asked[1] < asked[0] / 2
 
 
 def test_a_measurement_that_was_void_is_not_kept(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from web4_agent.domain.thumbs import Use
 from web4_agent.domain.training import TrainedAdapter, TrainProgress
 from web4_agent.flows.forgetting import ForgetRequest, forget
 from web4_agent.flows.night import NightReport, NightRequest, abandon, rehearse
-from web4_agent.flows.night.thumbs import GATE_QUESTION, INSTRUCTION, NOT_TRAINABLE, PERSONAL
+from web4_agent.flows.night.thumbs import INSTRUCTION, NOT_TRAINABLE, PERSONAL
 from web4_agent.flows.rollback import roll_back
 from web4_agent.records import adapters, feedback_uses, runs
 from web4_agent.records.documents import documents
@@ -206,7 +206,7 @@ def test_what_may_not_be_trained_is_left_out_and_the_report_says_why(world: Worl
     assert left == {
         PERSONAL: 1,
         INSTRUCTION: 1,
-        GATE_QUESTION: 1,
+        "asks a gate item's question word for word": 1,
         "shares 13 words in a row with a gate item or a held-out text": 1,
         "holds what looks like a secret": 1,
         NOT_TRAINABLE: 1,

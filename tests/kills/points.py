@@ -65,7 +65,7 @@ MORNING = tuple(f"morning.{at}.done" for at in ("yesterday", "today", "markdown"
 DOCTOR = (
     "doctor.leftovers.done", "doctor.models.done", "doctor.restore.removed", "doctor.adapters.done",
     "doctor.documents.done", "doctor.serving.done", *(f"doctor.{at}" for at in VECTORS), "doctor.vectors.done",
-    "doctor.backups.done", "doctor.alerts.done",
+    "doctor.backups.done", "doctor.alerts.done", "doctor.items.done",
 )  # fmt: skip
 
 STORIES: Mapping[str, Story] = {

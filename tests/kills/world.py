@@ -238,7 +238,7 @@ def damage(world: KilledWorld) -> None:
     world.store.remove("pdca_historical", [some])
     (home.adapters / "a-unknown").mkdir()
     (home.backups / ".tmp-a-half").mkdir()
-    next(home.runs.iterdir()).joinpath(".tmp-half").write_text("half")
+    next(path for path in home.runs.iterdir() if path.is_dir()).joinpath(".tmp-half").write_text("half")
 
 
 def edit(world: KilledWorld) -> None:

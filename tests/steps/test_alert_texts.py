@@ -28,6 +28,7 @@ EXAMPLES = [
     tidings.disk_low(900_000_000, 4_000_000_000, NOW),
     tidings.index_rejected(["a.md", "b.md"], ["empty", "binary"], NOW),
     tidings.forgetting_done("forget-1", 2, "a-2", NOW),
+    tidings.items_worn("a-1", 2.7, NOW),
 ]
 
 

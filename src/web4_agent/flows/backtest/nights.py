@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from statistics import fmean
 
@@ -86,7 +87,8 @@ class Lineage:
             return self._learn(number, whole, known, [], None)
         waiting = _waiting(before)
         tonight = [one for one in self._documents() if one.id in waiting] + list(day.documents)
-        return self._learn(number, day, tonight, before, _adapter(before))
+        handed_on = sum(one.tokens for one in self.plan.days if one.day in _untaught(before))
+        return self._learn(number, replace(day, tokens=day.tokens + handed_on), tonight, before, _adapter(before))
 
     def _learn(
         self, number: int, day: Day, tonight: Sequence[Document], before: Sequence[Night], start: str | None
@@ -135,7 +137,7 @@ class Lineage:
         material = Material(
             tonight=tonight,
             replayed=[one for one in self._documents() if one.id in taught],
-            earlier=[item for one in self.plan.days if one is not day for item in one.held_out],
+            earlier=[item for one in self.plan.days if one.day != day.day for item in one.held_out],
             previous=self.plan.previous,
             history=self._history(kept),
             night_index=len(kept) + 1,
@@ -265,6 +267,14 @@ def _waiting(nights: Sequence[Night]) -> set[DocumentId]:
     for night in nights:
         names = set() if night.kept else names | set(night.documents)
     return names
+
+
+def _untaught(nights: Sequence[Night]) -> set[date]:
+    """Days since the last night that trained: what they did not spend, the next one may."""
+    days: set[date] = set()
+    for night in nights:
+        days = set() if night.steps else days | {night.day}
+    return days
 
 
 def _untrained(  # noqa: PLR0917 - a night that did nothing is told all it repeats

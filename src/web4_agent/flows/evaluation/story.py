@@ -111,7 +111,7 @@ def _begin(parts: EvaluationParts, adapter: Adapter, asked: Sequence[tuple[Harne
     if mark is None:
         remove_folder(folder)
         at = parts.now()
-        mark = _Mark(f"evaluation-{at:%Y-%m-%d-%H%M%S}", at)
+        mark = _Mark(f"evaluation-{at:%Y-%m-%d-%H%M%S-%f}", at)
         make_folder(folder)
         publish_text(to_json(mark), folder / "begun.json")
     return _Begun(mark.id, adapter.version, mark.at_utc, folder, time.monotonic())

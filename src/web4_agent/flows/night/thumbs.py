@@ -22,7 +22,6 @@ from web4_agent.flows.night.parts import NightParts
 from web4_agent.records import documents, feedback, feedback_uses, runs
 from web4_agent.steps.journal.instructions import find_instructions
 from web4_agent.steps.journal.personal import find_personal
-from web4_agent.steps.samples.clean import words
 from web4_agent.steps.samples.mix import Mix
 from web4_agent.steps.samples.screen import ForbiddenText, screen
 from web4_agent.steps.samples.thumbs import (
@@ -39,7 +38,6 @@ from web4_agent.steps.samples.thumbs import (
 PERSONAL = "holds personal data"
 INSTRUCTION = "holds text that speaks to a model"
 NOT_TRAINABLE = "was taken from a document that may not be trained"
-GATE_QUESTION = "asks what the gate asks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +128,6 @@ class _Screening:
 
     def reasons(self, voted: Sequence[Voted]) -> dict[str, str]:
         """Why an answer may not be trained, by its sample."""
-        items = self.parts.items
-        asked = {" ".join(words(text)) for text in (*items.texts, *(item.prompt for item in items.margins))}
         samples = {one.sample.id: one.sample for one in voted}
         found = {
             str(name): reason
@@ -140,8 +136,6 @@ class _Screening:
         for one in voted:
             if reason := self._speaks(one.sample) or (NOT_TRAINABLE if one.documents & self.barred else ""):
                 found.setdefault(one.sample.id, reason)
-            if " ".join(words(one.sample.prompt)) in asked:
-                found.setdefault(one.sample.id, GATE_QUESTION)
         return found
 
     def _speaks(self, sample: Sample) -> str:

@@ -127,7 +127,7 @@ def measure(
     total = asked + len(requests)
     canaries = run_canaries(engine, items.canaries, lambda count: done(count, total))
     scores = (score or engine.score)(requests, lambda count: done(asked + count, total))
-    _refuse_nonsense(str(engine.adapter.version), requests, scores)
+    _refuse_nonsense(str(engine.adapter.version), requests, scores, words=len(triggers))
     parts = _split(scores, (len(weighed), len(texts), len(neutral), len(parity), len(again), len(triggers)))
     return Measurement(
         ModelScores(
@@ -165,14 +165,18 @@ def require_trusted(measured: Measurement) -> None:
         )
 
 
-def _refuse_nonsense(version: str, requests: Sequence[ScoreRequest], scores: Sequence[TextScore]) -> None:
+def _refuse_nonsense(
+    version: str, requests: Sequence[ScoreRequest], scores: Sequence[TextScore], *, words: int = 0
+) -> None:
+    """The last `words` scores are of single words, whose length says nothing of how many tokens were read."""
     if len(scores) != len(requests):
         raise EngineError(f"the engine gave {len(scores)} scores of {version} for {len(requests)} texts", GO_ON)
     empty = sum(not score.tokens for score in scores)
     if empty:
         raise EngineError(f"the engine scored no token of {empty} texts as {version}", GO_ON)
-    texts = sum(score.text_bytes for score in scores)
-    if texts > LONGEST_MEAN_TOKEN_BYTES * (tokens := sum(len(score.tokens) for score in scores)):
+    whole = scores[: len(scores) - words]
+    texts = sum(score.text_bytes for score in whole)
+    if texts > LONGEST_MEAN_TOKEN_BYTES * (tokens := sum(len(score.tokens) for score in whole)):
         raise EngineError(f"the engine scored just {tokens} tokens of {texts} bytes as {version}", GO_ON)
     likeliest = max(
         (token.logprob for score in scores for token in score.tokens if not math.isnan(token.logprob)), default=0.0

@@ -41,7 +41,11 @@ def measure_before(parts: NightParts, run: Run, collected: Collected, prepared: 
     files = Measured(folder / "production.json", folder / "golden.json")
     publish_text(to_json(production), files.production)
     parts.reached("measure.production")
-    golden = production if collected.golden == collected.production else _golden(parts, collected.golden)
+    if collected.golden == collected.production:
+        golden = production
+        _keep_golden(parts, adapter, production)
+    else:
+        golden = _golden(parts, collected.golden)
     publish_text(to_json(golden), files.golden)
     return files
 
@@ -76,13 +80,26 @@ def _golden(parts: NightParts, version: AdapterVersion) -> Measurement:
     the engine still measures as it did.
     """
     adapter = served_version(parts, version)
-    key = hash_text(f"{adapter.artefact_hash} {parts.base_name} {parts.launcher.name} {to_json(parts.items)}")
-    kept = parts.home.runs / f"golden-{key[:16]}.json"
+    kept = _golden_file(parts, adapter)
     if not kept.is_file():
         measured = _measure(parts, "measure", adapter, (), rescore=False)
         require_trusted(measured)
         publish_text(to_json(measured), kept)
     return read_measurement(kept)
+
+
+def _keep_golden(parts: NightParts, adapter: ServedAdapter, measured: Measurement) -> None:
+    """A first night measures golden as production: what is of that night alone is left out, the rest need not be
+    measured again when they part."""
+    kept = _golden_file(parts, adapter)
+    if measured.on_engine and not kept.is_file():
+        scores = replace(measured.scores, held_out_bpb=(), rescored=())
+        publish_text(to_json(replace(measured, scores=scores, triggers=())), kept)
+
+
+def _golden_file(parts: NightParts, adapter: ServedAdapter) -> Path:
+    key = hash_text(f"{adapter.artefact_hash} {parts.base_name} {parts.launcher.name} {to_json(parts.items)}")
+    return parts.home.runs / f"golden-{key[:16]}.json"
 
 
 def export(parts: NightParts, run: Run, trained: TrainedAdapter, scale: float) -> Exported:

@@ -205,6 +205,15 @@ def test_too_few_samples_wait_for_the_next_day(past: Past) -> None:
     assert summary.bits[-1] == pytest.approx(report.base.bits)
 
 
+def test_a_night_that_waits_hands_its_documents_and_its_tokens_on(past: Past) -> None:
+    """A day of these pages gives some forty samples, two days twice as many."""
+    report = past.run(Recipe("patient", replace(POLICY, minimum_samples=60)), joint=None)
+    (job,) = past.trainer.jobs
+    assert job.policy.max_tokens == 2 * 6 * CAPS.document_tokens
+    assert {str(sample.document)[:10] for sample in job.samples if sample.document} == set(DAYS[:2])
+    assert report.summaries[0].kept == 1
+
+
 def test_a_rebuild_starts_from_the_base_with_all_documents_so_far(past: Past) -> None:
     past.run(Recipe("rebuilt", POLICY, rebuild_nights=2), joint=None)
     starts = [job.start for job in past.trainer.jobs]

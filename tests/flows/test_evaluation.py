@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -154,6 +156,14 @@ def test_some_harnesses_are_recorded_and_are_no_full_evaluation(world: World) ->
     assert report.sentence.startswith("Some harnesses, not a full evaluation.")
     assert not report.evaluation.complete
     assert run(world, perfect(), "tron").history[0].evaluation == report.evaluation
+
+
+def test_two_evaluations_within_one_second_are_two_rows(world: World) -> None:
+    ticks = count()
+    quick = replace(parts(world, perfect()), now=lambda: world.clock.at + timedelta(microseconds=next(ticks)))
+    one, other = (evaluate(quick, EvaluationRequest((name,))) for name in ("tron", "cmm"))
+    assert one.evaluation.id != other.evaluation.id
+    assert other.history[0].evaluation == one.evaluation
 
 
 def test_history_and_change_are_in_both_reports(world: World) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from web4_agent.backends.engines.base import EngineLauncher
-from web4_agent.domain.adapters import Adapter
 from web4_agent.domain.context import Prepared
-from web4_agent.domain.errors import ModelError, UsageError
+from web4_agent.domain.errors import UsageError
 from web4_agent.domain.home import Home
 from web4_agent.domain.ids import AdapterVersion, DocumentId
 from web4_agent.domain.queries import RouteDecision
@@ -78,7 +77,8 @@ def ask(
         raise UsageError("the question is empty", 'web4-agent ask "What was decided about …?"')
     if len(question) > MAX_QUESTION_CHARS:
         raise UsageError(f"the question has more than {MAX_QUESTION_CHARS:,} characters", "ask a shorter one")
-    adapter = _adapter(parts, version)
+    with parts.database.read() as connection:
+        adapter = adapters.asked_for(connection, version)
     decision = parts.route(question, wish)
     if decision.tools:
         parts.offer_tools()
@@ -91,17 +91,6 @@ def ask(
     return Answer(
         completion, adapter.version, parts.launcher.name, decision, _sources(parts, prepared), prepared.missed
     )
-
-
-def _adapter(parts: DayParts, version: AdapterVersion | None) -> Adapter:
-    with parts.database.read() as connection:
-        wanted = version or adapters.read_pointer(connection).production
-        adapter = adapters.get(connection, wanted)
-    if adapter is None and version is not None:
-        raise UsageError(f"no adapter is called {version}", "web4-agent adapters")
-    if adapter is None:
-        raise ModelError(f"the ledger does not know the adapter {wanted}", "web4-agent doctor")
-    return adapter
 
 
 def _sources(parts: DayParts, prepared: Prepared) -> tuple[Source, ...]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from web4_agent.domain.adapters import Adapter, AdapterState, Pointer
-from web4_agent.domain.errors import DatabaseError
+from web4_agent.domain.errors import DatabaseError, ModelError, UsageError
 from web4_agent.domain.ids import AdapterVersion, ContentHash, DocumentId
 from web4_agent.storage.columns import UtcDateTime
 from web4_agent.storage.database import metadata
@@ -101,6 +101,18 @@ def add_documents(
 def get(connection: Connection, version: AdapterVersion) -> Adapter | None:
     row = connection.execute(select(adapters).where(adapters.c.version == version)).first()
     return _adapter(connection, row) if row else None
+
+
+def asked_for(connection: Connection, version: AdapterVersion | None) -> Adapter:
+    """That version, or, where none is named, production. Raises UsageError for a name nobody knows, ModelError when the
+    pointer names what the table does not hold."""
+    wanted = version or read_pointer(connection).production
+    adapter = get(connection, wanted)
+    if adapter is None and version is not None:
+        raise UsageError(f"no adapter is called {version}", "web4-agent adapters")
+    if adapter is None:
+        raise ModelError(f"the ledger does not know the adapter {wanted}", "web4-agent doctor")
+    return adapter
 
 
 def every(connection: Connection) -> list[Adapter]:

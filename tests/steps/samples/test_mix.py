@@ -218,6 +218,16 @@ def test_a_small_night_on_many_documents_still_teaches_passages_of_most(count: i
     assert mixed.tokens >= 0.6 * policy.max_tokens
 
 
+def test_a_document_keeps_its_passage_where_others_have_short_answers_alone() -> None:
+    """An even part is less than a passage then: without room for one, the text would go and the questions stay."""
+    new = documents("n", 6, samples=4, size=4)
+    new += [passage(f"n{at}", 0, SampleKind.FULL_TEXT, 60) for at in range(2)]
+    mixed = mix(
+        new, [], [], replace(POLICY, max_tokens=2_000), night_index=1, count_tokens=count_words, passage_tokens=60
+    )
+    assert sum(one.kind is SampleKind.FULL_TEXT for one in mixed.samples) == 2
+
+
 def test_text_share_says_how_much_of_a_night_is_full_text() -> None:
     new = documents("n", 20, samples=4, size=8)
     new += [passage(f"n{at}", turn, SampleKind.FULL_TEXT, 60) for at in range(20) for turn in range(4)]

@@ -146,7 +146,6 @@ class Lineage:
             asked=self.parts.items.asked,
             has_secret=self.parts.has_secret,
             held_out=day.held_out,
-            probes=tuple(probe for one in self.plan.days for probe in one.probes),
         )
         policy = self.recipe.policy
         return choose(material, replace(policy, max_tokens=max(1, day.tokens // policy.epochs)))

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from web4_agent.backends.engines.base import Engine
 from web4_agent.domain.adapters import Adapter
-from web4_agent.domain.errors import IntegrityError, ModelError, UsageError
+from web4_agent.domain.errors import IntegrityError, UsageError
 from web4_agent.domain.evaluations import Evaluation, HarnessScore, ItemResult
 from web4_agent.domain.ids import AdapterVersion
 from web4_agent.flows.evaluation.parts import EvaluationParts, EvaluationReport, EvaluationRequest, Past
@@ -79,22 +79,12 @@ def evaluate(parts: EvaluationParts, request: EvaluationRequest | None = None) -
     with exclusive(parts.home.evaluation_lock, doing="an evaluation"):
         harnesses = chosen(parts.load(), wanted.harnesses)
         asked = [(one, one.first(wanted.limit) if wanted.limit else one.items) for one in harnesses]
-        adapter = _adapter(parts, wanted.version)
+        with parts.database.read() as connection:
+            adapter = adapters.asked_for(connection, wanted.version)
         begun = _begin(parts, adapter, asked)
         results = _answers(parts, adapter, asked, begun)
         scores = [score(one, results[one.name], digest(one, items)) for one, items in asked]
         return _conclude(parts, wanted, begun, scores, results)
-
-
-def _adapter(parts: EvaluationParts, version: AdapterVersion | None) -> Adapter:
-    with parts.database.read() as connection:
-        wanted = version or adapters.read_pointer(connection).production
-        adapter = adapters.get(connection, wanted)
-    if adapter is None and version is not None:
-        raise UsageError(f"no adapter is called {version}", "web4-agent adapters")
-    if adapter is None:
-        raise ModelError(f"the ledger does not know the adapter {wanted}", "web4-agent doctor")
-    return adapter
 
 
 def _begin(parts: EvaluationParts, adapter: Adapter, asked: Sequence[tuple[Harness, Sequence[Item]]]) -> _Begun:

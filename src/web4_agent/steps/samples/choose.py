@@ -28,8 +28,7 @@ class Material:
 
     `replayed` are documents of earlier nights, `earlier` what these nights held out, `forbidden` all texts that no
     sample may repeat, `asked` the (question, answer) pairs that none may hold, `general` the general samples.
-    `held_out`: tonight's held-out texts where they are chosen already; `probes`: questions that may not be asked in
-    training besides those of tonight's documents.
+    `held_out`: tonight's held-out texts where they are chosen already.
     """
 
     tonight: Sequence[Document]
@@ -43,7 +42,6 @@ class Material:
     has_secret: Callable[[str], bool]
     asked: Sequence[tuple[str, str]] = ()
     held_out: tuple[HeldOut, ...] | None = None
-    probes: tuple[Probe, ...] = ()
     count_tokens: Callable[[str], int] = estimated_tokens
 
 
@@ -96,7 +94,7 @@ def drawn_up(material: Material, policy: TrainPolicy) -> Candidates:
     answers = [answer for part in (*built, *again) for answer in part.answers]
     probes = complete_probes([probe for part in built for probe in part.probes], answers)
     texts = [*material.forbidden, *(item.text for item in (*held, *material.earlier))]
-    forbidden = forbidden_text(texts, (*probes, *material.probes), template, asked=material.asked)
+    forbidden = forbidden_text(texts, probes, template, asked=material.asked)
     new = [sample for part in built for sample in part.train]
     new += build_between(tonight, material.previous, seed=policy.seed)
     replay = [replace(sample, origin=SampleOrigin.REPLAY) for part in again for sample in part.train]

@@ -36,6 +36,7 @@ from web4_agent.cli import (
     serve,
     status,
     tools,
+    tune,
     up,
     why,
 )
@@ -75,6 +76,7 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo.command)
     app.add_typer(collections.app, name="collections")
     app.add_typer(tools.app, name="tools")
+    app.add_typer(tune.app, name="tune")
     app.add_typer(keys.app, name="keys")
     app.add_typer(schedule.app, name="schedule")
     app.add_typer(alerts.app, name="alerts")

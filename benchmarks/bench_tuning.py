@@ -3,8 +3,8 @@
     python benchmarks/bench_tuning.py [--journal FOLDER] [--queries N] [--minutes M] [--sections 128,192] [--limit N]
 
 Documents are put into a temporary ledger as the product cuts and embeds them; then the tuning itself runs, as the
-command `tune` calls it, and its tables are printed. The first run embeds the journal (ten minutes on two cores, each length of
-section as long again); later runs take the vectors from a temporary file.
+command `tune` calls it, and its tables are printed. The first run embeds the journal (ten minutes on two cores, for
+each length of section as long again); later runs take the vectors from a temporary file.
 """
 
 import argparse

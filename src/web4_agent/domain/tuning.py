@@ -10,7 +10,8 @@ class Measured:
     `recall`: a right document is among those shown; `first`: it is the first; `mrr`: the reciprocal of its place, 0
     where it is not shown. `noise`: the share of the passages shown that are not of a right document; `shown`: passages;
     `tokens`: what they take of the context, `noise_tokens` those of them that are noise. `worth` is what policies are
-    chosen by. `ms`: the median time of search and ranking, without the embedding of the question.
+    chosen by. `ms`: the median
+    processor time of search and ranking, without the embedding of the question.
     """
 
     questions: int

@@ -50,6 +50,11 @@ def every(connection: Connection) -> list[PolicyVersion]:
     return [_version(row) for row in connection.execute(query).mappings()]
 
 
+def check_writable(connection: Connection) -> None:
+    """Write nothing, as a writer: a database that can only be read refuses."""
+    connection.execute(update(policies).where(policies.c.number < SETTINGS).values(why=policies.c.why))
+
+
 def apply(
     connection: Connection, policy: RetrievalPolicy, figures: Comparison | None, why: str, at_utc: datetime
 ) -> int:

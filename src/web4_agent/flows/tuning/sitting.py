@@ -7,7 +7,7 @@ candidates, which kinds of section); what a policy makes of it is the very funct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,17 +75,17 @@ class Sitting:
         return found
 
     def times_ms(self, policies: Sequence[RetrievalPolicy]) -> list[float]:
-        """The median time of one question under each, searched anew, the policies in turn: what slows the machine for a
-        while slows them all."""
+        """The median processor time of one question under each, searched anew; now one is first and now the other."""
         taken: list[list[float]] = [[] for _ in policies]
         for at in range(len(self.questions)):
-            for policy, times in zip(policies, taken, strict=True):
-                started = perf_counter()
+            turn = list(zip(policies, taken, strict=True))
+            for policy, times in turn if at % 2 else reversed(turn):
+                started = thread_time()
                 question = self._question(at, policy)
                 seen = see(self.held_out.shelf, self.held_out.lexicon, question, policy.candidates)
                 for place, _ in ordered(seen, policy)[: policy.results]:
                     passage(self.held_out.shelf, question, place, seen.rows.get(place))
-                times.append((perf_counter() - started) * 1000)
+                times.append((thread_time() - started) * 1000)
         return [median(times) for times in taken]
 
     def _look(self, at: int, policy: RetrievalPolicy) -> Seen:

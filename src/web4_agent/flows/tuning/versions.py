@@ -53,8 +53,8 @@ def standing(parts: VersionParts) -> Standing:
 
 def ready_to_apply(parts: VersionParts) -> None:
     """Before minutes are spent: raises DatabaseError when the ledger can't be written."""
-    with parts.database.begin():
-        pass
+    with parts.database.begin() as connection:
+        policies.check_writable(connection)
 
 
 def apply(parts: VersionParts, report: TuningReport, why: str = "", *, force: bool = False) -> int:

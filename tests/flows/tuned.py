@@ -18,9 +18,10 @@ from web4_agent.steps.journal.parse import parse_document
 from web4_agent.steps.projection import synchronise
 
 SUBJECTS = (
-    "anchor", "beacon", "capstan", "davit", "ensign", "fender", "galley", "halyard", "inlet", "jetty", "keel",
-    "lantern", "mooring", "narrows", "oarlock", "pontoon", "quay", "rudder", "slipway", "tiller", "upwelling", "vane", "winch",
-    "yawl", "ballast", "bollard", "bulwark", "cleat",
+    "anchor", "beacon", "capstan", "davit", "ensign", "fender", "galley", "halyard", "inlet",
+    "jetty", "keel", "lantern", "mooring", "narrows", "oarlock", "pontoon", "quay", "rudder",
+    "slipway", "tiller", "upwelling", "vane", "winch", "yawl", "ballast", "bollard", "bulwark",
+    "cleat",
 )  # fmt: skip
 COLOURS = ("amber", "bronze", "crimson", "dun", "ebony", "fawn", "green", "hazel", "indigo", "jade", "khaki", "lilac")
 PLACES = ("attic", "barn", "cellar", "dairy", "forge", "garden", "hangar", "kiln", "loft", "mill", "nursery")

@@ -6,6 +6,9 @@ Called by the story and by the trial of other lengths of section. Says what is t
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from web4_agent.domain.errors import JournalError, UsageError
 from web4_agent.domain.retrieval import RetrievalPolicy
 from web4_agent.domain.tuning import Comparison
@@ -31,9 +34,13 @@ class Halves:
     tune: Sitting
     check: Sitting
 
+    def worths(self, policy: RetrievalPolicy) -> NDArray[np.float64]:
+        """On each document of the half to tune on, in order of their names."""
+        found: NDArray[np.float64] = by_document(self.tune.questions, self.tune.values(policy))[:, WORTH]
+        return found
+
     def worth(self, policy: RetrievalPolicy) -> float:
-        """On the half to tune on."""
-        return float(by_document(self.tune.questions, self.tune.values(policy))[:, WORTH].mean())
+        return float(self.worths(policy).mean())
 
 
 @dataclass(frozen=True, slots=True)

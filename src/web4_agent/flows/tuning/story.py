@@ -68,7 +68,7 @@ def _search(material: Material, halves: Halves) -> Chosen:
         left = min((parts.clock() - started) / done * (total - done), max(0.0, material.left_s))
         parts.watcher.advanced("choose", done, total, left, "policies tried")
 
-    return choose(material.copy.policy, halves.worth, lambda: material.left_s > 0, told)
+    return choose(material.copy.policy, halves.worths, lambda: material.left_s > 0, told)
 
 
 def _by_kind(check: Sitting, before: RetrievalPolicy, after: RetrievalPolicy) -> tuple[KindFigures, ...]:

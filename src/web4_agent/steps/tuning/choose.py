@@ -1,6 +1,7 @@
 """The search for the best policy: one group of figures at a time, each value of it tried while the others stay.
 
-Called by the flow with the worth of a policy on the half to tune on. Figures that work on each other (how many are
+Called by the flow with the worth of a policy on the half to tune on. A change is taken where its gain is more than its
+standard error over the documents, the surest of a group first. Figures that work on each other (how many are
 shown, and from which share of the best score on) are tried together. The groups are gone through again until a whole
 round changes nothing: some hundreds of policies instead of tens of thousands.
 """
@@ -9,11 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+import numpy as np
+from numpy.typing import NDArray
+
 from web4_agent.domain.documents import SectionKind
 from web4_agent.domain.retrieval import RetrievalPolicy
 
 STEP = 0.0005
-"""A policy that is better by no more than this is not taken: of equals the one in force stays."""
+"""A policy whose sure gain is no more than this is not taken: of equals the one in force stays."""
 MOST_ROUNDS = 4
 
 RESULTS = (1, 2, 3, 4, 5, 6, 8)
@@ -29,7 +33,8 @@ LEFT_OUT: tuple[tuple[str, ...], ...] = (
 )
 """Kinds of section that say the same in many documents. Plain strings, as a policy is stored."""
 
-Worth = Callable[[RetrievalPolicy], float]
+Worths = Callable[[RetrievalPolicy], NDArray[np.float64]]
+"""The worth of a policy on each document of the half to tune on, in the same order every time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +48,30 @@ class Chosen:
 
 def choose(
     start: RetrievalPolicy,
-    worth: Worth,
+    worths: Worths,
     goes_on: Callable[[], bool] = lambda: True,
     told: Callable[[int, int], None] = lambda done, total: None,
 ) -> Chosen:
-    """The best policy found from `start` on. `goes_on` is asked before each; `told` hears how many were tried of how
-    many at least."""
-    best, most, tried = start, worth(start), 1
+    """The policy that `start` is most surely improved to. `goes_on` is asked before each; `told` hears how many were
+    tried of how many at least."""
+    best, now, tried = start, worths(start), 1
     seen = {start}
     each = sum(len(group) for group in groups(start))
     for round_ in range(MOST_ROUNDS):
         before = best
         for at in range(len(groups(best))):
+            gains: list[tuple[float, RetrievalPolicy, NDArray[np.float64]]] = []
             for policy in groups(best)[at]:
                 if policy in seen:
                     continue
                 if not goes_on():
-                    return Chosen(best, tried, whole=False)
+                    return Chosen(_surest(gains, best, now)[0], tried, whole=False)
                 seen.add(policy)
                 tried += 1
-                value = worth(policy)
-                if value > most + STEP:
-                    best, most = policy, value
+                found = worths(policy)
+                gains.append((_sure_gain(found - now), policy, found))
                 told(tried, max(tried, (round_ + 1) * each))
+            best, now = _surest(gains, best, now)
         if best == before:
             break
     return Chosen(best, tried, whole=True)
@@ -87,3 +93,17 @@ def _weights(around: RetrievalPolicy) -> Iterator[tuple[float, float]]:
     for one, other in product(WEIGHTS, WEIGHTS):
         if one + other + around.meaning:
             yield one, other
+
+
+def _surest(
+    gains: Sequence[tuple[float, RetrievalPolicy, NDArray[np.float64]]],
+    best: RetrievalPolicy,
+    now: NDArray[np.float64],
+) -> tuple[RetrievalPolicy, NDArray[np.float64]]:
+    most = max(gains, key=lambda one: one[0], default=None)
+    return (most[1], most[2]) if most is not None and most[0] > STEP else (best, now)
+
+
+def _sure_gain(differences: NDArray[np.float64]) -> float:
+    """The mean less one standard error: of two hundred policies the one with the highest mean is mostly lucky."""
+    return float(differences.mean() - differences.std(ddof=1) / len(differences) ** 0.5)

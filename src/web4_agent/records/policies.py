@@ -4,11 +4,10 @@ A stack: the version in force is the newest that was not taken back; below them 
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, Integer, Table, Text, func, insert, select, update
+from sqlalchemy import Column, Connection, Integer, RowMapping, Table, Text, func, insert, select, update
 
 from web4_agent.domain.errors import IntegrityError
 from web4_agent.domain.retrieval import PolicyVersion, RetrievalPolicy, wrong_in
@@ -76,17 +75,16 @@ def revert(connection: Connection, at_utc: datetime) -> tuple[int, int] | None:
     return number, number_in_force(connection)
 
 
-def _version(row: Mapping[str, object]) -> PolicyVersion:
-    number, figures = row["number"], str(row["figures"])
-    assert isinstance(number, int)
+def _version(row: RowMapping) -> PolicyVersion:
+    figures = row["figures"]
     return PolicyVersion(
-        number=number,
-        parent=row["parent"],  # type: ignore[arg-type] # as its column says
-        at_utc=row["at_utc"],  # type: ignore[arg-type] # as its column says
-        why=str(row["why"]),
-        policy=_policy(number, str(row["body"])),
+        number=row["number"],
+        parent=row["parent"],
+        at_utc=row["at_utc"],
+        why=row["why"],
+        policy=_policy(row["number"], row["body"]),
         figures=from_json(Comparison, figures) if figures else None,
-        reverted_utc=row["reverted_utc"],  # type: ignore[arg-type] # as its column says
+        reverted_utc=row["reverted_utc"],
     )
 
 

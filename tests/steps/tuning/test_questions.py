@@ -20,7 +20,7 @@ def rated(question: str, thumb: Thumb, *documents: DocumentId) -> RatedAnswer:
 
 def test_the_sources_of_a_thumb_up_are_right_and_the_first_is_the_question_s_home() -> None:
     (one,) = from_thumbs([rated("why?", Thumb.UP, TUNES[1], TUNES[0])], set(NAMES))
-    assert (one.kind, one.home, one.right) == (THUMBS_UP, TUNES[1], {TUNES[0], TUNES[1]})
+    assert (one.kind, one.home, one.right) == (THUMBS_UP, TUNES[1], frozenset(TUNES[:2]))
     assert one.is_noise(TUNES[2])
     assert not one.is_noise(TUNES[0])
 
@@ -33,7 +33,7 @@ def test_a_source_of_the_other_half_counts_neither_way() -> None:
 
 def test_the_sources_of_a_thumb_down_are_noise_and_of_others_nothing_is_known() -> None:
     (one,) = from_thumbs([rated("why?", Thumb.DOWN, CHECKS[0])], set(NAMES))
-    assert (one.kind, one.right, one.wrong) == (THUMBS_DOWN, frozenset(), {CHECKS[0]})
+    assert (one.kind, len(one.right), one.wrong) == (THUMBS_DOWN, 0, frozenset(CHECKS[:1]))
     assert one.is_noise(CHECKS[0])
     assert not one.is_noise(CHECKS[1])
 

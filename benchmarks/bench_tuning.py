@@ -1,6 +1,6 @@
 """Tuning of retrieval on a real journal: what is in force, what is chosen, and the difference on the half to check on.
 
-    python benchmarks/bench_tuning.py [--journal FOLDER] [--queries N] [--minutes M] [--sections 128,192] [--limit N]
+    python benchmarks/bench_tuning.py [--journal FOLDER] [--queries N] [--sections 128] [--policy FILE] [--limit N]
 
 Documents are put into a temporary ledger as the product cuts and embeds them; then the tuning itself runs, as the
 command `tune` calls it, and its tables are printed. The first run embeds the journal (ten minutes on two cores, for
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=5_000, help="known items at most")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--sections", default="", help="other lengths of section, with commas between")
+    parser.add_argument("--policy", type=Path, help="a policy's file, to check in place of a search")
     parser.add_argument("--limit", type=int, default=0, help="documents; 0 takes all")
     arguments = parser.parse_args()
     if not arguments.journal.is_dir():
@@ -51,7 +52,7 @@ def main() -> None:
             section_tokens=embedder.max_tokens,
             watcher=watcher,
         )
-        found = tune(parts, TuningRequest(arguments.queries, arguments.minutes, lengths))
+        found = tune(parts, TuningRequest(arguments.queries, arguments.minutes, lengths, arguments.policy))
         database.close()
     show_report(out, found)
 

@@ -38,6 +38,7 @@ def tune_(
         Path | None, typer.Option("--policy", help="A TOML file of a policy to check, in place of a search.")
     ] = None,
     price: Annotated[float, typer.Option("--price", help="What 100 tokens of noise cost, in answers.")] = 0.01,
+    may_lose: Annotated[float, typer.Option("--may-lose", help="Recall that less noise may cost at worst.")] = 0.02,
     apply: Annotated[bool, typer.Option("--apply", help="Put it in force where it is better beyond noise.")] = False,
     force: Annotated[bool, typer.Option("--force", help="With --apply and --why: also where it is not.")] = False,
     why: Annotated[str, typer.Option("--why", help="A reason to put on record.", show_default=False)] = "",
@@ -55,7 +56,7 @@ def tune_(
     from web4_agent.storage.payload import to_json
 
     _refuse(apply=apply, force=force, why=why)
-    request = TuningRequest(queries, minutes, _lengths(sections), policy, price)
+    request = TuningRequest(queries, minutes, _lengths(sections), policy, price, may_lose)
     out = Console(stderr=True) if as_json else console()
     number = 0
     with watching(out) as watcher:
@@ -227,7 +228,8 @@ def _cells(one: "Measured") -> list[str]:
 
 def _gain(figures: "Comparison | None", figure: str) -> str:
     found = next((one for one in figures.changes if one.figure == figure), None) if figures else None
-    return f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})" if found else "-"
+    form = "{:+.0f} ({:+.0f} to {:+.0f})" if figure == "tokens" else "{:+.3f} ({:+.3f} to {:+.3f})"
+    return form.format(found.mean, found.low, found.high) if found else "-"
 
 
 def _named(number: int) -> str:

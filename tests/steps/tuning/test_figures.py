@@ -60,5 +60,7 @@ def test_a_comparison_is_paired_by_document() -> None:
 
     found = compared(asked, (before, 1.0), (after, 2.0), interval)  # type: ignore[arg-type] # a list is a sequence
     assert found.change("recall").mean == 1
+    assert found.change("recall").low < 1  # twelve of twelve are not all there are
+    assert found.change("shown").low == 0
     assert {len(values) for values in seen} == {12}
     assert (found.before.ms, found.after.ms) == (1.0, 2.0)

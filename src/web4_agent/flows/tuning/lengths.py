@@ -30,7 +30,7 @@ def try_lengths(material: Material, present: Halves, policy: RetrievalPolicy, er
     if best is None:
         return tuple(trials)
     check = held_against((present.check, policy), (best[1].check, policy), error)
-    wins, _ = verdict(check)
+    wins, _ = verdict(check, material.request.may_lose)
     return tuple(replace(one, check=check, wins=wins) if one is best[0] else one for one in trials)
 
 

@@ -116,6 +116,8 @@ def _refuse(parts: TuningParts, request: TuningRequest) -> None:
         raise UsageError(f"--minutes is {request.minutes:g}: more than none, a day at most", f"{AGAIN} --minutes 15")
     if request.price < 0:
         raise UsageError(f"--price is {request.price:g}: noise costs nothing or something", f"{AGAIN} --price 0.01")
+    if not 0 <= request.may_lose <= 1:
+        raise UsageError(f"--may-lose is {request.may_lose:g}: a share from 0 to 1", f"{AGAIN} --may-lose 0.02")
     most = parts.embedder().max_tokens
     for tokens in request.sections:
         if not FEWEST_TOKENS <= tokens <= most or tokens == parts.section_tokens:

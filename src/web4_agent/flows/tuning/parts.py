@@ -14,8 +14,9 @@ from web4_agent.domain.tuning import Comparison, Measured
 from web4_agent.steps.tuning.figures import PRICE
 from web4_agent.storage.database import Database
 
-RECALL_MARGIN = 0.02
-"""What the lower end of the change in recall may fall by: fewer tokens are no reason to lose answers."""
+MAY_LOSE = 0.02
+"""What the lower end of the change in recall may fall by: fewer tokens are no reason to lose answers. It takes about a
+hundred documents to tell that a policy loses no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,18 @@ class TuningParts:
 
 @dataclass(frozen=True, slots=True)
 class TuningRequest:
-    """At most `queries` known items, besides every rated answer, and about `minutes`. `sections`: other lengths of
-    section to try, in tokens. `policy`: a file of one to hold against the one in force, in place of a search."""
+    """At most `queries` known items, besides every rated answer, and about `minutes`.
+
+    `sections`: other lengths of section to try, in tokens. `policy`: a file of one to hold against the one in force, in
+    place of a search. `price` is that of 100 tokens of noise; `may_lose` the recall that less noise may cost at worst.
+    """
 
     queries: int = 1000
     minutes: float = 15.0
     sections: tuple[int, ...] = ()
     policy: Path | None = None
     price: float = PRICE
+    may_lose: float = MAY_LOSE
 
 
 @dataclass(frozen=True, slots=True)

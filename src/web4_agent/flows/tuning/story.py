@@ -36,7 +36,7 @@ def tune(parts: TuningParts, request: TuningRequest) -> TuningReport:
     parts.watcher.started("check")
     error = ERROR / 2 if request.sections else ERROR
     check = held_against((halves.check, before), (halves.check, chosen.policy), error)
-    recommended, reasons = verdict(check) if chosen.policy != before else (False, (NOTHING_BETTER,))
+    recommended, reasons = verdict(check, request.may_lose) if chosen.policy != before else (False, (NOTHING_BETTER,))
     lengths = try_lengths(material, halves, chosen.policy if recommended else before, error)
     _log.info("tuning.done tried=%d recommended=%s", chosen.tried, recommended)
     return TuningReport(

@@ -85,10 +85,12 @@ def see(shelf: Shelf, lexicon: Lexicon, question: Question, candidates: int, *, 
     if not kept.any():
         return NOTHING_SEEN
     finds = _search(shelf, lexicon, question, kept, candidates)
-    words = [_shares(_by_place(shelf, finds.sections)), _shares(finds.wholes)]
-    near = _nearest(shelf, question, sorted({*_by_place(shelf, finds.dense), *_first(words, candidates)}))
+    sections, wholes = _shares(_by_place(shelf, finds.sections)), _shares(finds.wholes)
+    places = {*_by_place(shelf, finds.dense), *_first([sections, wholes], candidates)}
+    near = _nearest(shelf, question, sorted(places))
     meaning = _shares({place: max(0.0, similarity - UNRELATED) for place, similarity in near.items()})
-    return Seen(near, meaning, *words, _best_rows(shelf, fuse([list(finds.dense), list(finds.sections)])))
+    rows = _best_rows(shelf, fuse([list(finds.dense), list(finds.sections)]))
+    return Seen(near, meaning, sections, wholes, rows)
 
 
 def ordered(seen: Seen, policy: RetrievalPolicy) -> list[tuple[int, float]]:

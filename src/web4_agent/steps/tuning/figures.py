@@ -17,11 +17,15 @@ FIGURES = ("recall", "first", "mrr", "noise", "shown", "tokens", "noise_tokens",
 """The columns of `Values`, as `Measured` names them."""
 Values = NDArray[np.float64]
 """(questions, figures); not a number where a question says nothing of a figure."""
+SHARES = ("recall", "first")
+"""Figures that are mostly 0 or 1: where hardly a document differs, their spread says too little."""
 Interval = Callable[[Sequence[float]], tuple[float, float, float]]
 """Mean, lower and upper end."""
 PRICE = 0.01
 """What 100 tokens of noise cost, in parts of an answer that is shown, and shown first: a chance of an answer is given
 up for less noise at one in a hundred for each 100 tokens."""
+FEW_ERRORS = 2.24
+"""Standard errors of an interval of 97.5 %, for differences that are all equal and tell none."""
 FEWEST_DOCUMENTS = 10
 """Documents with questions that each half needs: below that an interval says nothing."""
 
@@ -68,7 +72,26 @@ def compared(
 def _change(figure: str, differences: NDArray[np.float64], interval: Interval) -> Change | None:
     """None where fewer than two documents say anything of it."""
     known = differences[~np.isnan(differences)]
-    return Change(figure, *interval(known.tolist())) if len(known) > 1 else None
+    if len(known) < 2:
+        return None
+    mean, low, high = interval(known.tolist())
+    return Change(figure, mean, *(_careful(known, low, high) if figure in SHARES else (low, high)))
+
+
+def _careful(differences: NDArray[np.float64], low: float, high: float) -> tuple[float, float]:
+    """An interval as wide as if half a document more had lost and half a one had gained: ten documents without a loss
+    do not show that there is none. `low` and `high` are Student's, and tell how many standard errors are wanted.
+
+    After A. Agresti and Y. Min, Simple improved confidence intervals for comparing matched proportions (2005).
+    """
+    count, mean = len(differences), float(differences.mean())
+    spread = float(differences.std(ddof=1)) / count**0.5
+    squares = float((differences**2).sum()) + 1.0
+    added = count + 2
+    careful = (squares / added - (float(differences.sum()) / added) ** 2) ** 0.5 / added**0.5
+    errors = (high - low) / 2 / spread if spread else FEW_ERRORS
+    half = errors * max(careful, spread)
+    return mean - half, mean + half
 
 
 def _means(rows: Values) -> list[float]:

@@ -21,7 +21,7 @@ def test_what_the_file_does_not_say_stays_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("result = 3", "result = 3"),
+        ("result = 3", "has an unknown key: result"),
         ('results = "3"', "results = '3'"),
         ("results = true", "results = True"),
         ("results = 0", "results is 0, and goes from 1 to 20"),

@@ -68,7 +68,7 @@ def apply(parts: VersionParts, report: TuningReport, why: str = "", *, force: bo
     if not report.recommended and not (force and why.strip()):
         hint = "web4-agent tune --apply --force --why REASON"
         raise UsageError(f"not applied: {'; '.join(report.reasons)}", hint)
-    told = " ".join(why.split())[:MOST_WHY_CHARS] or f"tuned: {report.reasons[0]}"
+    told = " ".join(why.split())[:MOST_WHY_CHARS] or "tuned"
     with parts.database.begin() as connection:
         if (number := policies.number_in_force(connection)) != report.version:
             raise BusyError(

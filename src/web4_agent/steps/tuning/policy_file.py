@@ -42,6 +42,8 @@ def read_policy(path: Path, over: RetrievalPolicy) -> RetrievalPolicy:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise SettingsError(f"the policy {path} has an unknown key: {key}", hint) from error
         raise SettingsError(f"the policy {path}, {key} = {first['input']!r}: {first['msg']}", hint) from error
     chosen: dict[str, Any] = {  # checked by the model above
         name: tuple(value) if isinstance(value, list) else value

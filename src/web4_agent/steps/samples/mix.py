@@ -87,8 +87,9 @@ def mix(
     night `policy.replay_ramp_nights`.
 
     Shares are of loss-bearing tokens, the budget is of all tokens. A pool that runs dry leaves its share unfilled
-    rather than repeating samples; general ones that neither hold nor teach take none. Within a part documents take turns, one sample each. `passage_tokens`: the usual
-    length of a passage tonight; a document may have one even where its share of the night is less.
+    rather than repeating samples; general ones that neither hold nor teach take none. Within a part documents take
+    turns, one sample each. `passage_tokens`: the usual length of a passage tonight; a document may have one even where
+    its share of the night is less.
     """
     past = history or History()
     night = _Night(policy, night_index, past, count_tokens, passage_tokens)

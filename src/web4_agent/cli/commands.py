@@ -38,6 +38,7 @@ from web4_agent.cli import (
     status,
     tools,
     up,
+    upkeep,
     why,
 )
 
@@ -67,6 +68,9 @@ def register(app: typer.Typer) -> None:
     app.command("satisfaction", epilog=satisfaction.EXAMPLE)(satisfaction.command)
     app.command("hot", epilog=hot.EXAMPLE)(hot.command)
     app.command("nights", epilog=nights.EXAMPLE)(nights.command)
+    app.command("weekly", epilog=upkeep.WEEKLY_EXAMPLE)(upkeep.weekly)
+    app.command("monthly", epilog=upkeep.MONTHLY_EXAMPLE)(upkeep.monthly)
+    app.command("quarterly", epilog=upkeep.QUARTERLY_EXAMPLE)(upkeep.quarterly)
     app.command("feedback")(feedback.command)
     app.command("why")(why.command)
     app.command("export")(export.command)

@@ -56,7 +56,7 @@ def sheet(found: "Nights") -> Sheet:
 def _row(one: "NightRow") -> tuple[object, ...]:
     gain, canaries, verdict = one.gain, one.canaries, one.verdict
     return (
-        one.day,
+        one.run,
         Cell(one.state, _TONES.get(one.state, Tone.PLAIN)),
         one.documents,
         f"{sum(one.samples.values()):,}",

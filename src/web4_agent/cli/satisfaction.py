@@ -40,8 +40,8 @@ def command(
 def sheet(found: "Satisfaction", days: int) -> Sheet:
     title = f"Satisfaction from {found.start} to {found.end}"
     if not found.now.whole:
-        told = f"nobody gave a thumb in the last {days} days; give one with: web4-agent feedback RESPONSE_ID up"
-        return Sheet(title, (lines(told),))
+        nobody = f"nobody gave a thumb in the last {days} days; give one with: web4-agent feedback RESPONSE_ID up"
+        return Sheet(title, (lines(nobody),))
     told = lines(satisfied(found), f"trend: {trend(found, days)}")
     return Sheet(title, (told, _liked("By route", found.routes), _liked("By adapter", found.adapters)))
 

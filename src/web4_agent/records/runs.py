@@ -134,6 +134,13 @@ def latest_steps(connection: Connection, flows: Collection[str]) -> dict[str, St
     return {row.name: _step(row) for row in connection.execute(query)}
 
 
+def last_ended(connection: Connection, flow: str, state: RunState) -> datetime | None:
+    """When a run of this flow last ended so."""
+    query = select(func.max(runs.c.ended_utc)).where(runs.c.flow == flow, runs.c.state == state)
+    moment: datetime | None = connection.execute(query).scalar_one_or_none()
+    return moment
+
+
 def last_moment(connection: Connection) -> datetime | None:
     """The latest time any step was committed, to notice a clock that was set back."""
     moment: datetime | None = connection.execute(select(func.max(steps.c.committed_utc))).scalar_one_or_none()

@@ -32,6 +32,7 @@ class Span:
     p95_ms: float
     retrieval_ms: float
     first_token_ms: float
+    retrievals: int
     retrieval_hit_rate: float | None
     hot_hit_rate: float | None
     tokens_in: int
@@ -97,6 +98,7 @@ def figures_of(some: Counted) -> Span:
         p95_ms=quantile_ms(buckets, 0.95),
         retrieval_ms=found.retrieval_ms / found.retrievals if found.retrievals else 0.0,
         first_token_ms=found.first_token_ms / found.first_tokens if found.first_tokens else 0.0,
+        retrievals=found.retrievals,
         retrieval_hit_rate=rate_of(found.retrieval_hits, found.retrievals),
         hot_hit_rate=rate_of(found.hot_hits, found.hot_hits + found.hot_misses),
         tokens_in=found.tokens_in,

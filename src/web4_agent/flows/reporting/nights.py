@@ -1,4 +1,4 @@
-"""The nights, a row each: what went in, what was learned, what the gate said of it, how long it took, what serves since.
+"""The nights, a row each: what went in, what was learned, what the gate said, how long it took, what serves since.
 
 Reads what the nights committed. A night that is under way or was cut off has as much as it came to.
 """
@@ -46,7 +46,7 @@ class CanaryCount:
 
 @dataclass(frozen=True, slots=True)
 class NightVerdict:
-    """The last verdict of a night. `reasons` are the sentences of the rules that failed; with none, all `rules` passed."""
+    """The last verdict of a night. `reasons` are the sentences of the rules that failed: none where all passed."""
 
     decision: Decision
     candidate: AdapterVersion

@@ -3,9 +3,9 @@
     score = answered * (1 * speed + u * found + 2 v * liked) / (1 + u + 2 v)
 
 Of a query that ended in an error nothing is good: `answered` multiplies. Of an answer three things are known, and each
-counts as far as it is known: its speed always, what was found for it where something was looked up (u, the share of such
-queries), and what people thought of it (v = n / (n + 10) of n thumbs: with few of them the rest of the score stands in).
-Thumbs weigh twice: nobody else read the answer. What it doesn't see stands in docs/reports.md.
+counts as far as it is known: its speed always, what was found for it where something was looked up (u, the share of
+such queries), and what people thought of it (v = n / (n + 10) of n thumbs: with few of them the rest of the score
+stands in). Thumbs weigh twice: nobody else read the answer. What it doesn't see stands in docs/reports.md.
 """
 
 from collections.abc import Mapping
@@ -46,8 +46,8 @@ def quality_of(
 ) -> Quality | None:
     """The quality of the queries in these sums; None where none was answered and none failed.
 
-    `latencies` counts answered queries by bucket, so the time it takes does not grow with the number of queries. A query
-    whose client left counts as neither answer nor error.
+    `latencies` counts answered queries by bucket, so that the time it takes does not grow with the number of queries. A
+    query whose client left counts as neither answer nor error.
     """
     whole = together(totals.values())
     ended = whole.queries - whole.cancelled

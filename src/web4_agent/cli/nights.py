@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from web4_agent.flows.reporting import NightRow, Nights
 
 EXAMPLE = "Example: web4-agent nights --days 30 --out nights.html"
-_COLUMNS = (
-    "night", "ended as", "documents", "samples", "gain, bits a byte", "canaries", "verdict", "time", "tokens", "serves",
-)  # fmt: skip
+_COLUMNS = ("night", "verdict", "documents", "samples", "gain", "canaries", "time", "tokens", "adapter")
+_GAIN = "gain: bits a byte less on held-out text of the night's own documents; canaries: passed before → after"
 _TONES = {"promoted": Tone.GOOD, "rejected": Tone.DOUBTFUL, "failed": Tone.BAD, "open": Tone.DOUBTFUL}
 
 
@@ -46,27 +45,39 @@ def sheet(found: "Nights") -> Sheet:
     if not found.nights:
         return Sheet("Nights", (lines("no night ran yet; run one with: web4-agent evening"),))
     rows: list[tuple[object, ...]] = [_row(one) for one in found.nights]
-    shown = grid(f"Nights, {len(found.nights)} of {found.total:,}", _COLUMNS, rows, _COLUMNS[2:6] + _COLUMNS[7:9])
-    reasons = lines(*(f"{one.run}: {reason}" for one in found.nights for reason in _reasons(one)))
+    shown = grid(f"Nights, {len(found.nights)} of {found.total:,}", _COLUMNS, rows, _COLUMNS[2:8])
+    reasons = lines(_GAIN, *(f"{_name(one)}: {reason}" for one in found.nights for reason in _reasons(one)))
     more = f"page {found.page} of {found.pages}; the next: web4-agent nights --page {found.page + 1}"
-    blocks: tuple[Block, ...] = (shown, *([reasons] if reasons.lines else []))
+    blocks: tuple[Block, ...] = (shown, reasons)
     return Sheet("Nights", (*blocks, *([lines(more)] if found.page < found.pages else [])))
 
 
 def _row(one: "NightRow") -> tuple[object, ...]:
-    gain, canaries, verdict = one.gain, one.canaries, one.verdict
+    gain, canaries = one.gain, one.canaries
     return (
-        one.run,
-        Cell(one.state, _TONES.get(one.state, Tone.PLAIN)),
+        _name(one),
+        Cell(_ended(one), _TONES.get(one.state, Tone.PLAIN)),
         one.documents,
         f"{sum(one.samples.values()):,}",
         f"{gain.gained:+.3f}" if gain else "-",
         f"{canaries.before} → {canaries.after} of {canaries.asked}" if canaries else "-",
-        f"{verdict.decision} at {verdict.scale:g}" if verdict else "-",
         duration(one.seconds),
         f"{one.tokens:,}",
         one.adapter or "-",
     )
+
+
+def _name(one: "NightRow") -> str:
+    """The day, and which night of that day it was."""
+    return one.run.removeprefix("night-")
+
+
+def _ended(one: "NightRow") -> str:
+    """How it ended; where it was judged, at which scale, and whether the measurement was void."""
+    if one.verdict is None:
+        return str(one.state)
+    void = ", void" if one.verdict.decision == "void" else ""
+    return f"{one.state} at {one.verdict.scale:g}{void}"
 
 
 def _reasons(one: "NightRow") -> tuple[str, ...]:

@@ -136,7 +136,7 @@ def sheet(found: "Maintained", now: datetime) -> Sheet:
     end = left if left.steps else lines("nothing is left for you")
     dues = (f"{one.rhythm} is {'overdue' if one.overdue(now) else 'due'} {one.due_utc:%Y-%m-%d}" for one in found.dues)
     blocks: tuple[Block, ...] = (
-        grid(title, columns, rows, ("took",)),
+        grid(f"{found.rhythm.capitalize()} tasks", columns, rows, ("took",)),
         end,
         lines(f"{found.rhythm} was last done before: {last}; {', '.join(dues)}"),
     )

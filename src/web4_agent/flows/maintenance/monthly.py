@@ -110,7 +110,8 @@ def text_retention(database: Database, now: datetime, days: int) -> Outcome:
 
 
 def tool_packs(ready: Ready) -> Outcome:
-    found = f"{ready.ecosystem} is in force, {ready.examples} examples; {ready.chunks} were stale and embedded anew"
+    stale = f"{ready.chunks} were stale and are embedded anew" if ready.chunks else "none was stale"
+    found = f"{ready.ecosystem} is in force; of {ready.examples} examples {stale}"
     todo = tuple(Todo(f"{one.sentence}", "web4-agent tools check") for one in ready.broken)
     return Outcome(found, todo, amiss=bool(todo))
 

@@ -79,18 +79,21 @@ def golden_review(lineage: Lineage, audit: str) -> Outcome:
 def full_evaluation(
     sentence: str, scores: Sequence[HarnessScore], outcomes: Sequence[GateOutcome], answers: str
 ) -> Outcome:
-    """`scores` and `outcomes` in the same order; `answers` is where the report lies."""
+    """`scores` and `outcomes` in the same order; `answers` is where the report lies. Ship gates are one thing to do, a
+    quality gate is one each: it may pass for a reason."""
     failed = [(score, outcome) for score, outcome in zip(scores, outcomes, strict=True) if not outcome.passed]
-    todo = tuple(Todo(outcome.sentence, _answer_to(score)) for score, outcome in failed)
-    return Outcome(f"{sentence} {answers}".strip(), todo, amiss=bool(failed))
+    blocked = [outcome.harness for score, outcome in failed if score.gate is Gate.SHIP]
+    todo = [
+        Todo(f"{outcome.harness}: {outcome.sentence}", f'web4-agent evaluate --accept {outcome.harness} "why"')
+        for score, outcome in failed
+        if score.gate is Gate.QUALITY
+    ]
+    if blocked:
+        told = f"ship gates failed: {', '.join(blocked)}; read the answers, and go back if a version before did better"
+        todo.insert(0, Todo(told, "web4-agent adapters"))
+    return Outcome(f"{sentence} {answers}".strip(), tuple(todo), amiss=bool(failed))
 
 
 def gate_calibration(sentence: str, advice: Sequence[str]) -> Outcome:
     todo = tuple(Todo(line, "web4-agent gate show") for line in advice)
     return Outcome(sentence, todo, amiss=bool(advice))
-
-
-def _answer_to(score: HarnessScore) -> str:
-    if score.gate is Gate.QUALITY:
-        return f'web4-agent evaluate --accept {score.harness} "why"'
-    return f"web4-agent evaluate --harness {score.harness}"

@@ -39,7 +39,9 @@ def maintain(parts: MaintenanceParts, rhythm: Rhythm, left_out: Collection[Upkee
         log.info("maintenance.opened run=%s", run.id)
         runner = Runner(parts.database, run.id, parts.now, announce=lambda *told: _announce(parts, *told))
         rows = tuple(
-            _left_out(task, done.get(task)) if task in left_out else _do(parts, runner, task, done.get(task))
+            _left_out(task, done.get(task), run.started_utc)
+            if task in left_out
+            else _do(parts, runner, task, done.get(task))
             for task in tasks_of(rhythm)
         )
         parts.reached("maintenance.ending")
@@ -72,17 +74,19 @@ def _do(parts: MaintenanceParts, runner: Runner, task: Upkeep, before: datetime 
         outcome = runner.step(Step(task, Outcome, parts.tasks[task]))
     except Web4Error as error:
         log.warning("maintenance.failed task=%s reason=%s", task, error.message)
-        todo = Todo(f"{task} could not be done: {error.message}", error.hint or _again(task))
+        todo = Todo(f"could not be done: {error.message}", error.hint or _again(task))
         return TaskRow(task, task.rhythm, TaskState.FAILED, error.message, (todo,), 0.0, before)
     parts.reached(f"maintenance.{task}.done")
     seconds = next(one.seconds for one in runner.records if one.name == task)
     return TaskRow(task, task.rhythm, outcome.state, outcome.found, outcome.todo, seconds, before)
 
 
-def _left_out(task: Upkeep, before: datetime | None) -> TaskRow:
+def _left_out(task: Upkeep, before: datetime | None, now: datetime) -> TaskRow:
+    """It is left to do, unless it was done within its own rhythm."""
     when = f"last done {before:%Y-%m-%d}" if before else "never done yet"
-    todo = Todo(f"{task} was left out, {when}", _again(task))
-    return TaskRow(task, task.rhythm, TaskState.LEFT_OUT, when, (todo,), 0.0, before)
+    fresh = before is not None and now - before < timedelta(days=task.rhythm.days)
+    todo = () if fresh else (Todo(f"left out, {when}", _again(task)),)
+    return TaskRow(task, task.rhythm, TaskState.LEFT_OUT, when, todo, 0.0, before)
 
 
 def _again(task: Upkeep) -> str:

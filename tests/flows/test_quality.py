@@ -32,7 +32,9 @@ def test_what_was_found_and_what_people_thought_weigh_as_far_as_they_are_known()
     found = quality_of(totals, {Route.HISTORY: {bucket_of(1_000): 10}}, share(6, 10))
     assert found is not None
     assert (found.speed, found.found, found.liked) == (1.0, 0.5, 0.6)
-    assert found.score == pytest.approx((1 * 1.0 + 1 * 0.5 + 2 * 0.5 * 0.6) / (1 + 1 + 2 * 0.5))  # 10 thumbs: half weight
+    assert found.score == pytest.approx(
+        (1 * 1.0 + 1 * 0.5 + 2 * 0.5 * 0.6) / (1 + 1 + 2 * 0.5)
+    )  # 10 thumbs: half weight
     assert found.score == pytest.approx(0.7)
 
 

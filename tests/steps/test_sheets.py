@@ -26,7 +26,15 @@ FORMS = {"markdown": as_markdown, "html": lambda sheet: as_html(sheet, NOW), "te
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_says_the_same(form: str) -> None:
     said = FORMS[form](SHEET)
-    for words in ("Queries of the week", "Monday", "12", "Tuesday", "all is well", "web4-agent report --days 7", "think"):
+    for words in (
+        "Queries of the week",
+        "Monday",
+        "12",
+        "Tuesday",
+        "all is well",
+        "web4-agent report --days 7",
+        "think",
+    ):
         assert words in said, words
 
 

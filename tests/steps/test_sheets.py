@@ -8,7 +8,9 @@ import pytest
 from rich.console import Console
 
 from web4_agent.domain.sheets import Cell, Sheet, Steps, Tone, grid, lines
-from web4_agent.steps.sheets import as_html, as_markdown, as_text, draw
+from web4_agent.steps.sheets.html import as_html
+from web4_agent.steps.sheets.markdown import as_markdown
+from web4_agent.steps.sheets.text import as_text, draw
 
 NASTY = "<script>alert(1)</script> | [bold]x[/bold] *y* `z`"
 SHEET = Sheet(

@@ -54,7 +54,7 @@ def wanted(form: Form | None, out: Path | None, *, force: bool, as_json: bool) -
 
 def present(sheet: Sheet, values: Mapping[str, object], how: Wanted, name: str) -> None:
     """Show the sheet, or `values` where JSON is wanted: the version and the report's `name` are added to them."""
-    from web4_agent.steps.sheets import draw
+    from web4_agent.steps.sheets.text import draw
     from web4_agent.storage.atomic import publish_text
 
     if how.on_screen:
@@ -69,7 +69,9 @@ def present(sheet: Sheet, values: Mapping[str, object], how: Wanted, name: str) 
 
 
 def _rendered(sheet: Sheet, values: Mapping[str, object], form: Form, name: str) -> str:
-    from web4_agent.steps.sheets import as_html, as_markdown, as_text
+    from web4_agent.steps.sheets.html import as_html
+    from web4_agent.steps.sheets.markdown import as_markdown
+    from web4_agent.steps.sheets.text import as_text
     from web4_agent.storage.payload import to_json
 
     if form is Form.JSON:

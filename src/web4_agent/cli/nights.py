@@ -38,16 +38,18 @@ def command(
         found = nights(runtime.reporting_parts(), days=days, limit=limit, page=page)
     finally:
         runtime.close()
-    present(sheet(found), asdict(found), how, "nights")
+    chosen = "".join(f" {name} {value}" for name, value in (("--days", days), ("--limit", limit)) if value)
+    present(sheet(found, f"web4-agent nights{chosen} --page {page + 1}"), asdict(found), how, "nights")
 
 
-def sheet(found: "Nights") -> Sheet:
+def sheet(found: "Nights", following: str) -> Sheet:
+    """`following` is the command for the next page."""
     if not found.nights:
         return Sheet("Nights", (lines("no night ran yet; run one with: web4-agent evening"),))
     rows: list[tuple[object, ...]] = [_row(one) for one in found.nights]
     shown = grid(f"Nights, {len(found.nights)} of {found.total:,}", _COLUMNS, rows, _COLUMNS[2:8])
     reasons = lines(_GAIN, *(f"{_name(one)}: {reason}" for one in found.nights for reason in _reasons(one)))
-    more = f"page {found.page} of {found.pages}; the next: web4-agent nights --page {found.page + 1}"
+    more = f"page {found.page} of {found.pages}; the next: {following}"
     blocks: tuple[Block, ...] = (shown, reasons)
     return Sheet("Nights", (*blocks, *([lines(more)] if found.page < found.pages else [])))
 

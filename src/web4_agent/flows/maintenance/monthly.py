@@ -105,7 +105,7 @@ def text_retention(database: Database, now: datetime, days: int) -> Outcome:
     with database.begin() as connection:
         gone = interactions.forget_texts(connection, now - timedelta(days=days))
     if gone:
-        return Outcome(f"texts of {gone:,} queries older than {days} days were deleted")
+        return Outcome(f"texts older than {days} days, now deleted: {gone:,}")
     return Outcome(f"no text is older than {days} days")
 
 

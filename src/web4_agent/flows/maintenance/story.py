@@ -14,6 +14,7 @@ from web4_agent.domain.runs import Run, RunState, StepRecord
 from web4_agent.flows.maintenance.parts import Maintained, MaintenanceParts, TaskRow
 from web4_agent.pipeline.runner import Runner, Step
 from web4_agent.records import runs, upkeep
+from web4_agent.storage.database import MAINTENANCE_KEY
 from web4_agent.storage.lock import exclusive
 
 log = logging.getLogger(__name__)
@@ -31,13 +32,21 @@ def maintain(parts: MaintenanceParts, rhythm: Rhythm, left_out: Collection[Upkee
 
     Raises BusyError when another maintenance runs. An error of a task is in its row, and the task stays due.
     """
-    with exclusive(parts.home.maintenance_lock, doing=f"the {rhythm} maintenance"):
+    doing = f"the {rhythm} maintenance"
+    locked = parts.database.exclusive(doing=doing, key=MAINTENANCE_KEY)
+    with exclusive(parts.home.maintenance_lock, doing=doing), locked:
         with parts.database.read() as connection:
             before = upkeep.standing(connection, parts.now())
             done = upkeep.last_done(connection)
         run = _open_run(parts, rhythm)
         log.info("maintenance.opened run=%s", run.id)
-        runner = Runner(parts.database, run.id, parts.now, announce=lambda *told: _announce(parts, *told))
+        runner = Runner(
+            parts.database,
+            run.id,
+            parts.now,
+            announce=lambda *told: _announce(parts, *told),
+            reached=parts.reached,
+        )
         rows = tuple(
             _left_out(task, done.get(task), run.started_utc)
             if task in left_out
@@ -76,7 +85,6 @@ def _do(parts: MaintenanceParts, runner: Runner, task: Upkeep, before: datetime 
         log.warning("maintenance.failed task=%s reason=%s", task, error.message)
         todo = Todo(f"could not be done: {error.message}", error.hint or _again(task))
         return TaskRow(task, task.rhythm, TaskState.FAILED, error.message, (todo,), 0.0, before)
-    parts.reached(f"maintenance.{task}.done")
     seconds = next(one.seconds for one in runner.records if one.name == task)
     return TaskRow(task, task.rhythm, outcome.state, outcome.found, outcome.todo, seconds, before)
 

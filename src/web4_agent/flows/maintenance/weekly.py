@@ -69,9 +69,9 @@ class Prunable(Protocol):
 def doctor_check(findings: Sequence[Finding]) -> Outcome:
     wrong = [one for one in findings if not one.healthy]
     if not wrong:
-        return Outcome(f"{len(findings)} checks, all well")
+        return Outcome(f"checks: {len(findings)}, all well")
     todo = tuple(Todo(f"{one.check}: {one.detail}", one.hint or "web4-agent doctor --fix") for one in wrong)
-    return Outcome(f"{len(wrong)} of {len(findings)} checks found something wrong", todo, amiss=True)
+    return Outcome(f"checks: {len(findings)}, not well: {len(wrong)}", todo, amiss=True)
 
 
 def nights_and_timetable(
@@ -96,7 +96,7 @@ def nights_and_timetable(
         f"{sum(one.state is state for one in nights)} {state}" for state in RunState if _any(nights, state)
     )
     return Outcome(
-        f"{len(nights)} nights in seven days{f': {counts}' if counts else ''}", tuple(todo), amiss=bool(todo)
+        f"nights in seven days: {len(nights)}{f' ({counts})' if counts else ''}", tuple(todo), amiss=bool(todo)
     )
 
 
@@ -107,7 +107,7 @@ def report_against_targets(week: Week, alarms: Sequence[tuple[str, str, str]]) -
     score = "-" if week.quality_score is None else f"{week.quality_score:.2f}"
     found = (
         f"{week.queries:,} queries, {week.error_rate:.1%} errors, p95 {week.p95_ms:,.0f} ms, quality {score}; "
-        f"{len(alarms)} targets missed"
+        f"targets missed: {len(alarms)}"
     )
     todo = tuple(Todo(f"{name}: {measured}, aimed at {aim}", _looked_into_by(name)) for name, aim, measured in alarms)
     return Outcome(found, todo, amiss=bool(todo))
@@ -116,8 +116,8 @@ def report_against_targets(week: Week, alarms: Sequence[tuple[str, str, str]]) -
 def quarantine(waiting: Sequence[object]) -> Outcome:
     if not waiting:
         return Outcome("nothing waits")
-    todo = Todo(f"{len(waiting)} documents wait for your decision", "web4-agent quarantine")
-    return Outcome(f"{len(waiting)} documents wait", (todo,), amiss=True)
+    todo = Todo(f"documents that wait for your decision: {len(waiting)}", "web4-agent quarantine")
+    return Outcome(f"documents that wait: {len(waiting)}", (todo,), amiss=True)
 
 
 def backups(
@@ -139,7 +139,7 @@ def backups(
     broken = [one for one, made in found if made is None]
     todo = tuple(Todo(f"{one.path.name} can't be read: {one.trouble}", "web4-agent backup --list") for one in broken)
     how = "made now and read back whole" if made_one else "read back whole"
-    return Outcome(f"{len(found)} backups; the newest, {newest.path.name}, {how}", todo, amiss=bool(todo))
+    return Outcome(f"backups: {len(found)}; the newest, {newest.path.name}, {how}", todo, amiss=bool(todo))
 
 
 def disk_room(free_bytes: int, wanted_bytes: int, prunable: Prunable) -> Outcome:
@@ -159,9 +159,9 @@ def alerts(undelivered: int, channels: Sequence[str]) -> Outcome:
         todo = Todo("no channel is set: nobody is told of anything; set alerts.urls", "web4-agent alerts test")
         return Outcome("no channel is set", (todo,), amiss=True)
     if undelivered:
-        todo = Todo(f"{undelivered} deliveries did not get through: see why, then let them be tried again",
-                    "web4-agent alerts list")  # fmt: skip
-        return Outcome(f"{undelivered} undelivered, {len(channels)} channels", (todo,), amiss=True)
+        told = f"deliveries that did not get through: {undelivered}"
+        todo = Todo(f"{told}; see why, then: web4-agent alerts retry", "web4-agent alerts list")
+        return Outcome(told, (todo,), amiss=True)
     return Outcome(f"every one reached its channels: {', '.join(channels)}")
 
 

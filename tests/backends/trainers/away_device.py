@@ -2,14 +2,13 @@
 
 Values lie in the processor's memory and are computed there, so results can be compared. What a GPU would refuse is
 refused: an operation on tensors of both devices (a single number may come along), and reading values without fetching
-them first. Run as a program it trains and scores on this device and on the processor, and prints both as JSON: a
-process of its own, because a device, once known to torch, can't be taken back.
+them first. Run as a program it trains and scores on this device and prints what came out, as JSON: in a process of its
+own, because a device, once known to torch, can't be taken back.
 """
 
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,38 +85,25 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
     )
 
 
-def main(base: Path, folder: Path, dtype: str) -> dict[str, Any]:
-    from tests.backends.trainers.contract import job
-    from tests.backends.trainers.sentences import preferences
-    from web4_agent.backends.engines.base import ScoreRequest
+def main(base: Path, folder: Path) -> dict[str, Any]:
+    """Trains, teaches preferences with dropout, and scores, all on the device."""
+    from tests.backends.trainers.away_jobs import REQUESTS, taught, trained
     from web4_agent.backends.trainers.placement import Placement
     from web4_agent.backends.trainers.scoring import score
-    from web4_agent.backends.trainers.training_loop import train
     from web4_agent.backends.trainers.worker_protocol import ScoreJob
-    from web4_agent.domain.speech import Message
 
     os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"  # `Away` holds in its own thread
-    device = register()
-    asked = (Message("user", "Why?"),)
-    requests = tuple(ScoreRequest(asked, text, top=2) for text in ("The cache.", "The server was restarted."))
-    found: dict[str, Any] = {}
-    for where in (torch.device("cpu"), device):
-        placement = Placement(where, getattr(torch, dtype))
-        plain = job(base, folder / where.type)
-        plain = replace(plain, policy=replace(plain.policy, dropout=0.0, learning_rate=5e-3))
-        with Away():
-            trained = train(plain, lambda _: None, placement)
-            taught = job(base, folder / where.type / "taught", start=trained.folder)
-            taught = replace(taught, preferences=preferences(), policy=replace(taught.policy, dropout=0.05))
-            second = train(taught, lambda _: None, placement)
-            scores = score(ScoreJob(base, trained.folder, requests), placement)
-        found[where.type] = {
-            "losses": [trained.first_loss, trained.last_loss, trained.kl, second.last_loss],
-            "scores": [each.mean for each in scores],
-            "weights": str(trained.folder / "adapter_model.safetensors"),
-        }
-    return found
+    placement = Placement(register())
+    with Away():
+        first = trained(base, folder, placement)
+        second = taught(base, folder, first, placement)
+        scores = score(ScoreJob(base, first.folder, REQUESTS), placement)
+    return {
+        "losses": [first.first_loss, first.last_loss, first.kl],
+        "taught": second.last_loss,
+        "scores": [each.mean for each in scores],
+    }
 
 
 if __name__ == "__main__":
-    json.dump(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]), sys.stdout)
+    json.dump(main(Path(sys.argv[1]), Path(sys.argv[2])), sys.stdout)

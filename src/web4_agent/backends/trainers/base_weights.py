@@ -49,7 +49,9 @@ def output_matrix(model: Any, base: Path) -> Tensor:
         hidden = model.model(probe, use_cache=False).last_hidden_state
         plain = hidden @ head.weight.T
         slack = 1e-3 if plain.dtype is torch.float32 else 3e-2
-        if head.bias is not None or not torch.allclose(model(probe, use_cache=False).logits, plain, rtol=slack, atol=slack):
+        if head.bias is not None or not torch.allclose(
+            model(probe, use_cache=False).logits, plain, rtol=slack, atol=slack
+        ):
             raise ModelError(
                 f"{base}: {model.config.model_type} changes its logits after the head", "choose another model"
             )

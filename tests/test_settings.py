@@ -58,6 +58,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert settings.load(write(tmp_path, "[training]\nepochs = 2")).training.epochs == 3
 
 
+def test_the_settings_shown_for_a_gpu_are_settings(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "training_hardware.md").read_text(encoding="utf-8")
+    shown = text.split("```toml\n")[1].split("```")[0]
+    assert settings.load(write(tmp_path, shown), {}).training.device == "cuda:1"
+
+
 def test_what_the_night_is_computed_on_reaches_the_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB4_TRAINING__BASE_BITS", "4")
     chosen = Chosen(Home(tmp_path), settings.load(write(tmp_path, '[training]\ndevice = "cuda:1"')))

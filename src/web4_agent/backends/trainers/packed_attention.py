@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -85,14 +86,15 @@ def _proved_kernel(device: torch.device, dtype: torch.dtype, heads: int, groups:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:  # torch before 2.10
         return None
+    kernel = cast("Varlen", varlen_attn)  # without return_aux it returns a tensor alone
     draw = torch.Generator().manual_seed(1)
     tokens = sum(CHECKED_LENGTHS)
     query, key, value = (
         torch.randn(tokens, count, width, generator=draw).to(device, dtype) for count in (heads, groups, groups)
     )
     try:
-        if agrees(varlen_attn, query, key, value, [Row(length) for length in CHECKED_LENGTHS]):
-            return varlen_attn
+        if agrees(kernel, query, key, value, [Row(length) for length in CHECKED_LENGTHS]):
+            return kernel
         reason = "its results are not those of attention per sample"
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

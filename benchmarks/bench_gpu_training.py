@@ -285,7 +285,7 @@ def _trainer(asked: argparse.Namespace, placement: Placement, policy: TrainPolic
         )
         clock = _clock(placement)
         data = [_padded(middle, padded)] * (steps + 2)
-        Trainer(model=model, args=arguments, train_dataset=data, callbacks=[clock]).train()  # type: ignore[arg-type] # a list is a data set
+        Trainer(model=model, args=arguments, train_dataset=data, callbacks=[clock]).train()
     one = plan_steps([middle], replace(policy, tokens_per_step=1, epochs=1))[0]
     return load_s, [one] * steps, clock.ends[-1] - clock.ends[1]
 

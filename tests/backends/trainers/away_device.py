@@ -30,7 +30,7 @@ def register() -> torch.device:
 
 class _DrawnHere(torch.Generator):
     def __new__(cls, device: Any = None) -> "_DrawnHere":
-        return super().__new__(cls, "cpu")
+        return super().__new__(cls, "cpu")  # type: ignore[call-arg] # torch types it as an object's
 
 
 class AwayTensor(torch.Tensor):
@@ -50,14 +50,14 @@ class AwayTensor(torch.Tensor):
         return made
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override] # a class method, as torch asks
         return _run(func, args, kwargs or {})
 
     def tolist(self) -> Any:
         return self.here.tolist()
 
 
-class Away(TorchDispatchMode):
+class Away(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own
     """Within it, tensors are made and moved to the device."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -94,7 +94,7 @@ def main(base: Path, folder: Path) -> dict[str, Any]:
 
     os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"  # `Away` holds in its own thread
     placement = Placement(register())
-    with Away():
+    with Away():  # type: ignore[no-untyped-call] # torch's own
         first = trained(base, folder, placement)
         second = taught(base, folder, first, placement)
         scores = score(ScoreJob(base, first.folder, REQUESTS), placement)

@@ -73,23 +73,24 @@ def _absent_kernel(*_: object, **__: object) -> Tensor:
     raise RuntimeError("no kernel image is available for execution on the device")
 
 
-def _detached_kernel(*args: Tensor, **_: object) -> Tensor:
+def _detached_kernel(query: Tensor, key: Tensor, value: Tensor, begins: Tensor, *_: object, **__: object) -> Tensor:
     """Right in its values, and its gradients are those of something else."""
-    whole = attend_each(*args[:3], [Row(int(length)) for length in args[3].diff()])
-    return (2.0 * whole - whole.detach()).view_as(args[0])
+    whole = attend_each(query, key, value, [Row(int(length)) for length in begins.diff()])
+    return (2.0 * whole - whole.detach()).view_as(query)
 
 
 @pytest.mark.parametrize(("heads", "groups"), [(4, 2), (4, 4), (6, 1)])
 def test_one_kernel_for_all_samples_gives_what_each_sample_gives_alone(heads: int, groups: int) -> None:
-    qkv = _qkv(heads, groups)
-    assert agrees(_masked_kernel, *qkv, ROWS)
-    alone = torch.cat([attend_each(*(part[i : i + 1] for part in qkv), [Row(1)]) for i in range(5, 6)])
-    torch.testing.assert_close(attend_each(*qkv, ROWS)[5:6], alone, rtol=1e-6, atol=1e-6)
+    query, key, value = _qkv(heads, groups)
+    assert agrees(_masked_kernel, query, key, value, ROWS)
+    alone = attend_each(query[5:6], key[5:6], value[5:6], [Row(1)])
+    torch.testing.assert_close(attend_each(query, key, value, ROWS)[5:6], alone, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("kernel", [_leaking_kernel, _detached_kernel])
 def test_a_kernel_that_mixes_samples_or_has_other_gradients_does_not_agree(kernel: Kernel) -> None:
-    assert not agrees(kernel, *_qkv(), ROWS)
+    query, key, value = _qkv()
+    assert not agrees(kernel, query, key, value, ROWS)
 
 
 @pytest.mark.parametrize(

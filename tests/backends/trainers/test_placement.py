@@ -116,7 +116,7 @@ def test_a_setting_that_does_not_hold_here_comes_back_from_the_child_as_itself(b
 
 def test_the_log_says_what_was_computed_on(caplog: pytest.LogCaptureFixture, base: Path) -> None:
     with caplog.at_level(logging.INFO, "web4_agent.trainer"):
-        peft_worker._run(ScoreJob(base, None, ()), ON_CPU, lambda _: None)
+        peft_worker._run(ScoreJob(base, None, ()), lambda _: None, ON_CPU)
     assert "trainer.placed on=cpu, float32" in caplog.text
 
 
@@ -130,7 +130,7 @@ def test_a_gpu_without_memory_names_the_settings_to_lower(
 
     monkeypatch.setattr(training_loop, "train", fails)
     with pytest.raises(TrainingError, match=r"Scripted GPU.*ran out of memory") as caught:
-        peft_worker._run(job(base, tmp_path), replace(GPU, base_bits=bits), lambda _: None)
+        peft_worker._run(job(base, tmp_path), lambda _: None, replace(GPU, base_bits=bits))
     assert "training.tokens_per_step or training.max_sample_tokens (now 200 and 128)" in caught.value.hint
     assert ("training.base_bits = 4" in caught.value.hint) is (bits == 16)
 

@@ -41,7 +41,7 @@ def main() -> int:
         prepare_torch()
         from web4_agent.backends.trainers.placement import place
 
-        say(_run(job, place(decode_compute(line)), say))
+        say(_run(job, say, place(decode_compute(line))))
     except Web4Error as error:
         say(error)
         return error.exit_code
@@ -51,7 +51,7 @@ def main() -> int:
     return 0
 
 
-def _run(job: Job, placement: "Placement", progress: Callable[[Said], None]) -> Said:
+def _run(job: Job, progress: Callable[[Said], None], placement: "Placement") -> Said:
     log.info("trainer.placed on=%s", placement)
     try:
         if isinstance(job, TrainJob):

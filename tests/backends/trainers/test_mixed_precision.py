@@ -91,7 +91,7 @@ def test_a_night_in_bfloat16_learns_as_in_float32_and_saves_float32(base: Path, 
 def test_steps_too_small_for_bfloat16_are_kept_in_what_is_learnt(base: Path, tmp_path: Path) -> None:
     """At a rate of 1e-6 a step is far below the spacing of bfloat16, where it would be rounded away."""
     asked = job(base, tmp_path, samples=night()[:4])
-    trained = train(replace(asked, policy=replace(asked.policy, learning_rate=1e-6)), lambda _: None, HALF)
+    trained = train(replace(asked, policy=replace(asked.policy, learning_rate=1e-6, epochs=4)), lambda _: None, HALF)
     start, end = read_parameters(trained.start), read_parameters(trained.folder)
     moved = [name for name in end if (start[name] != end[name]).any()]
     assert len(moved) == len(end)

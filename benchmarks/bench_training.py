@@ -35,6 +35,7 @@ from typing import Any
 
 import torch
 
+from training_shape import Shape
 from web4_agent.backends.exporters.base_model import prepare_base
 from web4_agent.backends.trainers import training_loop
 from web4_agent.backends.trainers.lora_model import PROJECTIONS, load_for_training
@@ -122,7 +123,7 @@ def _measure(recipe: str, base: Path, seconds: float) -> Measured:
         pack_tokens = 256 if recipe == "small-packs" else PACK_TOKENS
         steps, step_once = _ours(base, policy, samples, pack_tokens, fast=recipe != "plain-layers")
     mean_tokens = round(statistics.mean(len(sample.tokens) for sample in samples))
-    shape = _Shape.of(base)
+    shape = Shape.of(base)
     with_kl = policy.kl_weight > 0 and recipe != "specification"
     rates, spent, tokens, needed = [_matrix_rate(shape)], 0.0, 0, 0.0
     began, wall = time.perf_counter(), 0.0
@@ -210,41 +211,7 @@ def _documents() -> list[Path]:
     return sorted(journal.rglob("*.md"))[:100]
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """What the arithmetic depends on. `body` and `lora`: multiplications a token in a forward pass, LoRA at rank 1."""
-
-    width: int
-    inner: int
-    layers: int
-    vocabulary: int
-    attended: int
-    body: int
-    lora: int
-
-    @classmethod
-    def of(cls, base: Path) -> "_Shape":
-        said = json.loads((base / "config.json").read_text(encoding="utf-8"))
-        width, inner, layers = said["hidden_size"], said["intermediate_size"], said["num_hidden_layers"]
-        head = said.get("head_dim") or width // said["num_attention_heads"]
-        query, key = head * said["num_attention_heads"], head * said["num_key_value_heads"]
-        sizes = [(width, query), (width, key), (width, key), (query, width), *[(width, inner)] * 2, (inner, width)]
-        body, lora = sum(i * o for i, o in sizes), sum(i + o for i, o in sizes)
-        return cls(width, inner, layers, said["vocab_size"], query, layers * body, layers * lora)
-
-    def needed_flop(self, step: Step, rank: int, *, with_kl: bool) -> float:
-        """Operations that this step can't do without: two a multiplication; attention's backward is 2.5 forwards."""
-        flop = 0.0
-        for pack in step.packs:
-            attention = sum(2 * length * length * self.attended * self.layers for length in pack.lengths)
-            head = 2 * self.width * self.vocabulary * sum(sample.loss_tokens for sample in pack.samples)
-            flop += pack.tokens * (4 * self.body + 6 * rank * self.lora) + 3.5 * attention + 2 * head
-            if pack.general and with_kl:
-                flop += pack.tokens * 2 * self.body + attention + head
-        return flop
-
-
-def _matrix_rate(shape: _Shape, tokens: int = 1024, repeats: int = 6) -> float:
+def _matrix_rate(shape: Shape, tokens: int = 1024, repeats: int = 6) -> float:
     """Operations per processor-second of plain products at the shapes of the feed-forward layers."""
     x, up = torch.randn(tokens, shape.width), torch.randn(shape.inner, shape.width)
     wide, narrow = torch.empty(tokens, shape.inner), torch.empty(tokens, shape.width)

@@ -38,6 +38,9 @@ def test_an_override_is_written_and_an_unknown_one_refused() -> None:
         ("[trainig]\nepochs = 3", ["trainig", "web4.toml", "training"]),
         ("[training]\nepochs = 'many'", ["training.epochs", "'many'", "web4.toml"]),
         ("[training]\nepochs = 99", ["training.epochs", "99", "web4.toml"]),
+        ("[training]\nbase_bits = 8", ["training.base_bits", "8", "16 bits or in 4"]),
+        ("[training]\ndevice = 'gpu'", ["training.device", "'gpu'", "cuda"]),
+        ("[training]\nprecision = 'half'", ["training.precision", "'half'", "bfloat16"]),
         ("[engine]\nkind = 'gpt'", ["engine.kind", "'gpt'", "ollama"]),
         ("training = 3", ["training", "web4.toml"]),
         ("= nonsense", ["web4.toml", "TOML"]),
@@ -53,6 +56,21 @@ def test_a_bad_file_names_key_value_source_and_fix(tmp_path: Path, text: str, sa
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB4_TRAINING__EPOCHS", "3")
     assert settings.load(write(tmp_path, "[training]\nepochs = 2")).training.epochs == 3
+
+
+def test_the_settings_shown_for_a_gpu_are_settings(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "training_hardware.md").read_text(encoding="utf-8")
+    shown = text.split("```toml\n")[1].split("```")[0]
+    assert settings.load(write(tmp_path, shown), {}).training.device == "cuda:1"
+
+
+def test_what_the_night_is_computed_on_reaches_the_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB4_TRAINING__BASE_BITS", "4")
+    chosen = Chosen(Home(tmp_path), settings.load(write(tmp_path, '[training]\ndevice = "cuda:1"')))
+    assert "cuda:1, auto, 4 bits" in chosen.trainer.name
+    monkeypatch.delenv("WEB4_TRAINING__BASE_BITS")
+    plain = Chosen(Home(tmp_path), settings.Settings())
+    assert plain.trainer.name.endswith("threads)")
 
 
 def test_a_bad_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

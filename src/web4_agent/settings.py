@@ -83,6 +83,22 @@ class TrainingSettings(_Table):
     preference_rate: float = Field(
         5e-6, gt=0, description="learning rate of the step that takes both thumbs, from 100 votes; gentle on purpose"
     )
+    device: str = Field(
+        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="a GPU if PyTorch sees one; cpu, cuda or cuda:1"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of the base: bfloat16 on a GPU that computes in it; what is learnt is always float32"
+    )
+    base_bits: int = Field(
+        16, description="4 holds the base in NF4 (QLoRA): a third of the memory; pip install 'web4-agent[qlora]'"
+    )
+
+    @field_validator("base_bits")
+    @classmethod
+    def _base_bits(cls, bits: int) -> int:
+        if bits not in {16, 4}:
+            raise ValueError("the base is held in 16 bits or in 4")
+        return bits
 
 
 class GateSettings(_Table):

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable
 
 from web4_agent.backends.trainers import peft_worker
+from web4_agent.backends.trainers.placement import Placement
 from web4_agent.backends.trainers.worker_protocol import Job, Said
 
 
-def _run(job: Job, progress: Callable[[Said], None]) -> Said:
-    del job, progress
+def _run(job: Job, progress: Callable[[Said], None], placement: Placement) -> Said:
+    del job, progress, placement
     how = os.environ["DIES_OF"]
     if how == "MemoryError":
         raise MemoryError

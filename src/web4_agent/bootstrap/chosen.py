@@ -16,7 +16,7 @@ from web4_agent.domain.home import Home
 from web4_agent.domain.ids import ContentHash
 from web4_agent.domain.probation import ProbationPolicy
 from web4_agent.domain.progress import Unwatched, Watcher
-from web4_agent.domain.training import TrainPolicy
+from web4_agent.domain.training import Compute, TrainPolicy
 from web4_agent.domain.verdicts import GatePolicy
 from web4_agent.settings import Settings
 
@@ -79,7 +79,8 @@ class Chosen:
             return ScriptedTrainer()
         from web4_agent.backends.trainers.peft_trainer import PeftTrainer
 
-        return PeftTrainer(self.threads)
+        chosen = self.settings.training
+        return PeftTrainer(self.threads, Compute(chosen.device, chosen.precision, chosen.base_bits))
 
     @cached_property
     def exporter(self) -> "Exporter":

@@ -55,6 +55,20 @@ class TrainPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Compute:
+    """What a night is computed on, as the settings say it; the trainer's child process finds out what that means there.
+
+    `device`: auto, cpu, cuda or cuda:N; `precision` of base weights and activations: auto, float32 or bfloat16;
+    `base_bits`: 16 leaves the base as the precision says, 4 holds its layers in NF4 (QLoRA). Not part of the policy,
+    for it belongs to the machine and not to the recipe; other values than the machine's own give other roundings.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    base_bits: int = 16
+
+
+@dataclass(frozen=True, slots=True)
 class TrainProgress:
     """One optimiser step done. `loss` is nats per loss-bearing token of this step; times are seconds."""
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from web4_agent.backends.trainers.fast_layers import Layer, Masks, Norm, Projection, Rotation, Row, forward_layer
+from web4_agent.backends.trainers.fast_layers import Layer, Masks, Norm, Projection, Rotation, forward_layer
 from web4_agent.backends.trainers.fast_stack import FastStack, supports
 from web4_agent.backends.trainers.lora_model import LoraModel, ReferenceStack, load_for_training
+from web4_agent.backends.trainers.packed_attention import Row
 from web4_agent.domain.training import TrainPolicy
 
 SAMPLES = [[5, 6, 7, 8, 9], [10, 11, 12], list(range(20, 60)), [3]]

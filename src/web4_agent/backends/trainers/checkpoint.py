@@ -36,9 +36,9 @@ def save(work: Path, progress: Progress, parameters: Mapping[str, Tensor], optim
     """Durable before the older ones go. Saving the same step again changes nothing."""
 
     def build(folder: Path) -> None:
-        save_file({name: tensor.detach() for name, tensor in parameters.items()}, folder / "adapter.safetensors")
+        save_file({name: tensor.detach().cpu() for name, tensor in parameters.items()}, folder / "adapter.safetensors")
         state = {
-            f"{index}.{key}": value
+            f"{index}.{key}": value.cpu()
             for index, slots in optimizer.state_dict()["state"].items()
             for key, value in slots.items()
         }

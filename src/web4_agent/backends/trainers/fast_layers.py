@@ -4,23 +4,39 @@ What it saves against autograd over transformers and PEFT: norms, gate and dropp
 backward pass instead of kept, LoRA products are added in place inside the matrix product, frozen weights get no
 gradient, and one dropout mask serves all projections that read the same input.
 
+Activations and frozen weights have one number type. Where that is bfloat16, norms are computed in float32, LoRA
+parameters stay float32 and are rounded for each product, and so are their gradients float32.
+
 Shapes: T tokens (of all samples in the pack), D model width, F feed-forward width, r rank.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional
 
+from web4_agent.backends.trainers.packed_attention import Row, attend
+
+
+class QuantisedMatrix(Protocol):
+    """A frozen matrix that is held in few bits and written out anew for each product."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """(outputs, inputs)"""
+
+    def dense(self, dtype: torch.dtype) -> Tensor: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Projection:
     """y = x·weightᵀ + bias + scale · dropout(x)·aᵀ·bᵀ. `a_ri` and `b_or` learn; weight and bias are frozen."""
 
-    weight_oi: Tensor
+    weight_oi: Tensor | QuantisedMatrix
     bias_o: Tensor | None
     a_ri: Tensor
     b_or: Tensor
@@ -60,19 +76,6 @@ class Masks:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One sample of a pack: a `beginning`, and `branches` that each go on from it and don't see one another; lengths in
-    tokens, stored one after another. A plain sample is a beginning alone."""
-
-    beginning: int
-    branches: tuple[int, ...] = ()
-
-    @property
-    def length(self) -> int:
-        return self.beginning + sum(self.branches)
-
-
-@dataclass(frozen=True, slots=True)
 class Rotation:
     """Rotary position embedding of each token: cosine and sine, shape (T, 1, half a head's width)."""
 
@@ -80,7 +83,7 @@ class Rotation:
     sin: Tensor
 
 
-def forward_layer(x_td: Tensor, layer: Layer, rows: list[Row], rotation: Rotation, masks: Masks) -> Tensor:
+def forward_layer(x_td: Tensor, layer: Layer, rows: Sequence[Row], rotation: Rotation, masks: Masks) -> Tensor:
     """The layer with its adapter; differentiable with respect to x and the LoRA parameters."""
     qkv = (layer.query, layer.key, layer.value)
     query, key, value = _AttentionInput.apply(x_td, layer, rotation, masks.attention, *_learned(*qkv))  # type: ignore[no-untyped-call] # torch leaves apply untyped
@@ -91,7 +94,7 @@ def forward_layer(x_td: Tensor, layer: Layer, rows: list[Row], rotation: Rotatio
     return out
 
 
-def forward_base_layer(x_td: Tensor, layer: Layer, rows: list[Row], rotation: Rotation) -> Tensor:
+def forward_base_layer(x_td: Tensor, layer: Layer, rows: Sequence[Row], rotation: Rotation) -> Tensor:
     """The layer without its adapter and without gradients."""
     normed, _ = _normed(x_td, layer.attention_norm)
     query, key, value = (_frozen(normed, each) for each in (layer.query, layer.key, layer.value))
@@ -101,35 +104,6 @@ def forward_base_layer(x_td: Tensor, layer: Layer, rows: list[Row], rotation: Ro
     normed, _ = _normed(x_td, layer.mlp_norm)
     inner = functional.silu(_frozen(normed, layer.gate)).mul_(_frozen(normed, layer.up))
     return x_td + _frozen(inner, layer.down)
-
-
-def attend(query: Tensor, key: Tensor, value: Tensor, rows: list[Row]) -> Tensor:
-    """Causal attention inside each sample of the pack, shape (T, heads · width) from (T, heads, width): exact, and
-    without a mask over the pack, so that the work grows with each sample's own length."""
-    lengths = [row.length for row in rows]
-    parts = zip(rows, *(torch.split(each, lengths) for each in (query, key, value)), strict=True)
-    attended = [piece for row, *qkv in parts for piece in (_attend_row(row, *qkv) if row.branches else [_causal(*qkv)])]
-    return torch.cat(attended).flatten(1)
-
-
-def _attend_row(row: Row, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
-    """The beginning by itself, then each branch over the beginning and itself."""
-    sizes = [row.beginning, *row.branches]
-    (first_q, *queries), (first_k, *keys), (first_v, *values) = (torch.split(one, sizes) for one in (query, key, value))
-    pieces = [_causal(first_q, first_k, first_v)]
-    for q, k, v in zip(queries, keys, values, strict=True):
-        if not len(q):
-            continue
-        seen = torch.ones(len(q), row.beginning + len(q), dtype=torch.bool).tril(row.beginning)
-        pieces.append(_causal(q, torch.cat((first_k, k)), torch.cat((first_v, v)), seen))
-    return pieces
-
-
-def _causal(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None = None) -> Tensor:
-    """`seen` says which keys each query reads, where there are more keys than queries."""
-    q, k, v = (each.transpose(0, 1)[None] for each in (query, key, value))
-    attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=seen is None, enable_gqa=True)
-    return attended[0].transpose(0, 1)
 
 
 class _AttentionInput(Function):
@@ -227,13 +201,18 @@ def _learned(*projections: Projection) -> list[Tensor]:
 
 
 def _frozen(x: Tensor, projection: Projection) -> Tensor:
-    return functional.linear(x, projection.weight_oi, projection.bias_o)
+    return functional.linear(x, _dense(projection, x), projection.bias_o)
+
+
+def _dense(projection: Projection, like: Tensor) -> Tensor:
+    weight_oi = projection.weight_oi
+    return weight_oi if isinstance(weight_oi, Tensor) else weight_oi.dense(like.dtype)
 
 
 def _adapted(x: Tensor, dropped: Tensor, projection: Projection) -> tuple[Tensor, Tensor]:
     """The projection's output, and dropped·aᵀ, shape (T, r)."""
-    low = dropped @ projection.a_ri.T
-    return _frozen(x, projection).addmm_(low, projection.b_or.T, alpha=projection.scale), low
+    low = dropped @ projection.a_ri.to(x.dtype).T
+    return _frozen(x, projection).addmm_(low, projection.b_or.to(x.dtype).T, alpha=projection.scale), low
 
 
 def _backward(
@@ -250,11 +229,13 @@ def _backward(
     d_input: Tensor | None = None
     d_dropped: Tensor | None = None
     for grad, low, each in zip(grads, lows, projections, strict=True):
-        d_low = (grad @ each.b_or).mul_(each.scale)
-        learned += [d_low.T @ dropped, (grad.T @ low).mul_(each.scale)]
+        d_low = (grad @ each.b_or.to(grad.dtype)).mul_(each.scale)
+        d_a, d_b = d_low.T @ dropped, (grad.T @ low).mul_(each.scale)
+        learned += [d_a.to(each.a_ri.dtype), d_b.to(each.b_or.dtype)]
         if needs_input:
-            d_input = grad @ each.weight_oi if d_input is None else d_input.addmm_(grad, each.weight_oi)
-            d_dropped = d_low @ each.a_ri if d_dropped is None else d_dropped.addmm_(d_low, each.a_ri)
+            weight_oi, a_ri = _dense(each, grad), each.a_ri.to(grad.dtype)
+            d_input = grad @ weight_oi if d_input is None else d_input.addmm_(grad, weight_oi)
+            d_dropped = d_low @ a_ri if d_dropped is None else d_dropped.addmm_(d_low, a_ri)
     if d_input is not None and d_dropped is not None:
         d_input = d_input.add_(d_dropped) if mask is None else d_input.addcmul_(d_dropped, mask)
     return d_input, learned
@@ -265,21 +246,22 @@ def _dropped(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _normed(x: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
-    """RMS norm of each row, and 1/rms, shape (T, 1)."""
-    mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1])
+    """RMS norm of each row, and 1/rms, shape (T, 1), float32 at least."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide).square_().div_(x.shape[-1])
     rstd = mean_square.add_(norm.eps).rsqrt_()
     return _normed_again(x, rstd, norm), rstd
 
 
 def _normed_again(x: Tensor, rstd: Tensor, norm: Norm) -> Tensor:
-    return (x * rstd).mul_(norm.weight_d)
+    return (x * rstd).mul_(norm.weight_d).to(x.dtype)
 
 
 def _norm_backward(d_normed: Tensor, x: Tensor, rstd: Tensor, norm: Norm) -> Tensor:
     """Takes over `d_normed` as its own memory."""
-    weighted = d_normed.mul_(norm.weight_d)
-    along = (weighted * x).sum(-1, keepdim=True).mul_(rstd.pow(3)).div_(x.shape[-1])
-    return weighted.mul_(rstd).addcmul_(x, along, value=-1.0)
+    weighted, wide_x = d_normed.to(rstd.dtype).mul_(norm.weight_d), x.to(rstd.dtype)
+    along = (weighted * wide_x).sum(-1, keepdim=True).mul_(rstd.pow(3)).div_(x.shape[-1])
+    return weighted.mul_(rstd).addcmul_(wide_x, along, value=-1.0).to(x.dtype)
 
 
 def _split_heads(y: Tensor, head_width: int) -> Tensor:

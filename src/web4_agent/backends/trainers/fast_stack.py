@@ -16,11 +16,13 @@ from web4_agent.backends.trainers.fast_layers import (
     Masks,
     Norm,
     Projection,
+    QuantisedMatrix,
     Rotation,
-    Row,
     forward_base_layer,
     forward_layer,
 )
+from web4_agent.backends.trainers.four_bits import FourBitMatrix, is_four_bit
+from web4_agent.backends.trainers.packed_attention import Row
 
 MODEL_TYPES = ("llama", "qwen2")
 ROPE_TYPES = ("default", "linear", "llama3")
@@ -49,6 +51,7 @@ class FastStack:
         self._decoder = model.model
         self._dropout = _dropout(self._decoder.layers[0].self_attn.q_proj)
         self._layers = [_layer(each) for each in self._decoder.layers]
+        self._device = self._decoder.embed_tokens.weight.device
 
     def hidden(
         self,
@@ -61,7 +64,8 @@ class FastStack:
     ) -> Tensor:
         rows = [Row(len(sample)) for sample in samples] if rows is None else list(rows)
         with torch.no_grad():
-            x_td = self._decoder.embed_tokens(torch.tensor([token for sample in samples for token in sample]))
+            tokens = torch.tensor([token for sample in samples for token in sample])
+            x_td = self._decoder.embed_tokens(tokens.to(self._device))
             rotation = self._rotation(x_td, rows)
         if adapted:
             masks = self._masks(x_td, dropout_seed)
@@ -70,12 +74,12 @@ class FastStack:
         else:
             for layer in self._layers:
                 x_td = forward_base_layer(x_td, layer, rows, rotation)
-        normed: Tensor = self._decoder.norm(x_td.index_select(0, chosen))
+        normed: Tensor = self._decoder.norm(x_td.index_select(0, chosen.to(self._device)))
         return normed
 
     def _rotation(self, x_td: Tensor, rows: Sequence[Row]) -> Rotation:
         positions = torch.cat([part for row in rows for part in _positions(row)])
-        cos, sin = self._decoder.rotary_emb(x_td[None], positions[None])
+        cos, sin = self._decoder.rotary_emb(x_td[None], positions[None].to(self._device))
         half = cos.shape[-1] // 2
         return Rotation(cos[0, :, None, :half].contiguous(), sin[0, :, None, :half].contiguous())
 
@@ -86,7 +90,11 @@ class FastStack:
         tokens = len(x_td)
         widest = tokens * max(layer.down.weight_oi.shape[1] for layer in self._layers)
         draw = np.random.Generator(np.random.SFC64(seed))
-        pool = _mask_pool(draw, max(POOL_VALUES, 2 * widest), self._dropout)
+        values = max(POOL_VALUES, 2 * widest)
+        if self._device.type == "cpu":
+            pool = _mask_pool(draw, values, self._dropout).to(x_td.dtype)
+        else:
+            pool = _pool_drawn_there(x_td, seed, values, self._dropout)
         for layer in self._layers:
             yield Masks(*(_window(pool, draw, tokens, width) for width in _input_widths(layer)))
 
@@ -102,6 +110,14 @@ def _mask_pool(draw: np.random.Generator, values: int, dropout: float) -> Tensor
     drawn = np.frombuffer(draw.bytes(2 * values), dtype=np.uint16)
     limit = round(dropout * 65_536)
     return torch.from_numpy((drawn >= limit).astype(np.float32)).mul_(1.0 / (1.0 - limit / 65_536))
+
+
+def _pool_drawn_there(like: Tensor, seed: int, values: int, dropout: float) -> Tensor:
+    """As `_mask_pool`, by the generator of the device, which would wait long for so much from the processor."""
+    draw = torch.Generator(like.device).manual_seed(seed)
+    drawn = torch.randint(0, 65_536, (values,), device=like.device, dtype=torch.int32, generator=draw)
+    limit = round(dropout * 65_536)
+    return (drawn >= limit).to(like.dtype).mul_(1.0 / (1.0 - limit / 65_536))
 
 
 def _window(pool: Tensor, draw: np.random.Generator, tokens: int, width: int) -> Tensor:
@@ -134,12 +150,19 @@ def _layer(module: Any) -> Layer:
 def _projection(module: Any, adapter: str = "default") -> Projection:
     bias = module.base_layer.bias
     return Projection(
-        weight_oi=module.base_layer.weight.detach(),
+        weight_oi=_weight(module.base_layer),
         bias_o=None if bias is None else bias.detach(),
         a_ri=module.lora_A[adapter].weight,
         b_or=module.lora_B[adapter].weight,
         scale=float(module.scaling[adapter]),
     )
+
+
+def _weight(linear: Any) -> Tensor | QuantisedMatrix:
+    if is_four_bit(linear):
+        return FourBitMatrix(linear.weight)
+    weight: Tensor = linear.weight.detach()
+    return weight
 
 
 def _norm(module: Any) -> Norm:

@@ -17,8 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from web4_agent.backends.trainers.fast_layers import Row
+from web4_agent.backends.trainers.base_weights import load_base, output_matrix
+from web4_agent.backends.trainers.packed_attention import Row
 from web4_agent.backends.trainers.peft_folder import Config, read_config, read_parameters, write_folder
+from web4_agent.backends.trainers.placement import ON_CPU, Placement
 from web4_agent.domain.errors import ModelError
 from web4_agent.domain.training import TrainPolicy
 
@@ -52,13 +54,15 @@ class LoraModel:
     config: Config
 
     def values(self) -> dict[str, NDArray[np.float32]]:
-        return {name: tensor.detach().numpy().copy() for name, tensor in self.parameters.items()}
+        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.parameters.items()}
 
     def write(self, folder: Path) -> None:
         write_folder(folder, self.config, self.values())
 
 
-def load_for_training(base: Path, start: Path | None, policy: TrainPolicy, *, fast: bool = True) -> LoraModel:
+def load_for_training(
+    base: Path, start: Path | None, policy: TrainPolicy, placement: Placement = ON_CPU, *, fast: bool = True
+) -> LoraModel:
     """The model with the adapter in `start`, or with a fresh one whose first answer equals the base model's.
 
     Raises ModelError if base or start can't be loaded, or if start has another rank or alpha than the policy.
@@ -66,16 +70,18 @@ def load_for_training(base: Path, start: Path | None, policy: TrainPolicy, *, fa
     config = _lora_config(policy)
     if start is not None:
         _check_same_shape(start, policy)
-    return _assemble(base, config, start, fast=fast, seed=policy.seed)
+    return _assemble(_Asked(base, start, config, placement, policy.seed), fast=fast)
 
 
-def load_for_scoring(base: Path, adapter: Path | None, *, fast: bool = True) -> LoraModel:
+def load_for_scoring(
+    base: Path, adapter: Path | None, placement: Placement = ON_CPU, *, fast: bool = True
+) -> LoraModel:
     """The model with the adapter, without dropout; with no adapter, a fresh one that changes nothing."""
     policy = TrainPolicy(rank=1, alpha=1, dropout=0.0)
     if adapter is not None:
         said = read_config(adapter)
         policy = TrainPolicy(rank=_whole(said, "r", adapter), alpha=_whole(said, "lora_alpha", adapter), dropout=0.0)
-    return _assemble(base, _lora_config(policy), adapter, fast=fast, seed=policy.seed)
+    return _assemble(_Asked(base, adapter, _lora_config(policy), placement, policy.seed), fast=fast)
 
 
 class ReferenceStack:
@@ -84,6 +90,7 @@ class ReferenceStack:
     def __init__(self, peft_model: Any) -> None:
         self._peft_model = peft_model
         self._decoder = peft_model.get_base_model().model
+        self._device = self._decoder.embed_tokens.weight.device
 
     def hidden(
         self,
@@ -100,8 +107,8 @@ class ReferenceStack:
             torch.manual_seed(dropout_seed)
         if not adapted:
             with self._peft_model.disable_adapter():
-                return self._run(samples, rows)[chosen]
-        return self._run(samples, rows)[chosen]
+                return self._run(samples, rows)[chosen.to(self._device)]
+        return self._run(samples, rows)[chosen.to(self._device)]
 
     def _run(self, samples: Sequence[Sequence[int]], rows: Sequence[Row]) -> Tensor:
         """Each branch is run again from the start of its sample, and its own part of that is kept."""
@@ -116,59 +123,54 @@ class ReferenceStack:
         return torch.cat(parts)
 
     def _states(self, tokens: Sequence[int]) -> Tensor:
-        found: Tensor = self._decoder(torch.tensor([list(tokens)]), use_cache=False).last_hidden_state[0]
+        found: Tensor = self._decoder(torch.tensor([list(tokens)]).to(self._device), use_cache=False).last_hidden_state[
+            0
+        ]
         return found
 
 
-def _assemble(base: Path, config: Any, start: Path | None, *, fast: bool, seed: int) -> LoraModel:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    base: Path
+    start: Path | None
+    config: Any
+    placement: Placement
+    seed: int
+
+
+def _assemble(asked: _Asked, *, fast: bool) -> LoraModel:
     from peft import get_peft_model
 
     from web4_agent.backends.trainers import fast_stack
 
-    model = _load_base(base)
-    head = _head(model, base)
-    torch.manual_seed(seed)
+    model = load_base(asked.base, asked.placement)
+    knows = fast_stack.supports(model.config)
+    if not (knows or asked.placement.plain):
+        raise _unknown_there(model.config.model_type, asked)
+    head = output_matrix(model, asked.base)
+    torch.manual_seed(asked.seed)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
-            peft_model = get_peft_model(model, config)  # PEFT still asks by the name that transformers gives up
+            peft_model = get_peft_model(model, asked.config)  # PEFT still asks by the name that transformers gives up
     except ValueError as error:
-        raise ModelError(f"{base}: {error}", "choose a model with llama-like projections") from error
-    if start is not None:
-        _set_parameters(peft_model, start)
+        raise ModelError(f"{asked.base}: {error}", "choose a model with llama-like projections") from error
+    if asked.start is not None:
+        _set_parameters(peft_model, asked.start)
     parameters = _named_parameters(peft_model)
-    said = _config_to_save(config, base)
-    knows = fast and fast_stack.supports(model.config)
-    stack: Stack = fast_stack.FastStack(model) if knows else ReferenceStack(peft_model)
+    said = _config_to_save(asked.config, asked.base)
+    stack: Stack = fast_stack.FastStack(model) if fast and knows else ReferenceStack(peft_model)
     return LoraModel(stack, parameters, head, said)
 
 
-def _load_base(base: Path) -> Any:
-    from transformers import AutoModelForCausalLM
+def _unknown_there(model_type: str, asked: _Asked) -> ModelError:
+    from web4_agent.backends.trainers.fast_stack import MODEL_TYPES
 
-    if not (base / "config.json").is_file() or not sorted(base.glob("*.safetensors")):
-        raise ModelError(f"{base} is no model folder with safetensors", "web4-agent doctor --fix")
-    try:
-        return AutoModelForCausalLM.from_pretrained(
-            str(base), local_files_only=True, use_safetensors=True, dtype=torch.float32, attn_implementation="sdpa"
-        )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ModelError(f"{base} can't be loaded: {error}", "web4-agent doctor --fix") from error
-
-
-def _head(model: Any, base: Path) -> Tensor:
-    """The output matrix, after a proof that logits are hidden · headᵀ: some architectures scale or cap them."""
-    head = model.get_output_embeddings()
-    probe = torch.arange(4).remainder(model.config.vocab_size)[None]
-    with torch.no_grad():
-        hidden = model.model(probe, use_cache=False).last_hidden_state
-        plain = hidden @ head.weight.T
-        if head.bias is not None or not torch.allclose(model(probe).logits, plain, rtol=1e-3, atol=1e-3):
-            raise ModelError(
-                f"{base}: {model.config.model_type} changes its logits after the head", "choose another model"
-            )
-    weight: Tensor = head.weight.detach()
-    return weight
+    return ModelError(
+        f"{asked.base}: a model of type {model_type} with these positions and activations is not trained on "
+        f"{asked.placement}; of types {' and '.join(MODEL_TYPES)} it is",
+        'set training.device = "cpu", training.precision = "auto" and training.base_bits = 16, or choose another model',
+    )
 
 
 def _lora_config(policy: TrainPolicy) -> Any:

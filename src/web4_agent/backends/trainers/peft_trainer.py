@@ -20,10 +20,17 @@ from tokenizers import Tokenizer
 from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.backends.trainers.base import TrainJob
 from web4_agent.backends.trainers.peft_folder import interpolate, read_config, read_parameters
-from web4_agent.backends.trainers.worker_protocol import Job, Said, ScoreJob, decode_said, encode_job
+from web4_agent.backends.trainers.worker_protocol import (
+    AS_THE_MACHINE,
+    Job,
+    Said,
+    ScoreJob,
+    decode_said,
+    encode_job,
+)
 from web4_agent.domain.errors import ModelError, TrainingError, Web4Error
 from web4_agent.domain.speech import TextScore
-from web4_agent.domain.training import TrainedAdapter, TrainProgress
+from web4_agent.domain.training import Compute, TrainedAdapter, TrainProgress
 from web4_agent.storage.atomic import make_folder, translated_os_errors
 
 WORKER_MODULE = "web4_agent.backends.trainers.peft_worker"
@@ -32,15 +39,19 @@ LOG_TAIL_BYTES = 2_000
 
 
 class PeftTrainer:
-    """`threads`: processor threads of the child; None for all. Results are equal bit for bit at equal `threads`."""
+    """`threads`: processor threads of the child; None for all. Results are equal bit for bit at equal `threads` and
+    on equal devices; `compute` says on which."""
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, compute: Compute = AS_THE_MACHINE) -> None:
         self._threads = threads or os.cpu_count() or 1
+        self._compute = compute
 
     @property
     def name(self) -> str:
         libraries = ", ".join(f"{package} {version(package)}" for package in ("torch", "transformers", "peft"))
-        return f"peft ({libraries}, {self._threads} threads)"
+        asked = self._compute
+        where = f", {asked.device}, {asked.precision}, {asked.base_bits} bits" if asked != AS_THE_MACHINE else ""
+        return f"peft ({libraries}, {self._threads} threads{where})"
 
     def train(self, job: TrainJob, progress: Callable[[TrainProgress], None]) -> TrainedAdapter:
         _check(job)
@@ -79,7 +90,7 @@ class PeftTrainer:
         with _child(self._threads, log) as child:
             assert child.stdin is not None
             assert child.stdout is not None
-            child.stdin.write(encode_job(job) + "\n")
+            child.stdin.write(encode_job(job, self._compute) + "\n")
             child.stdin.flush()
             for line in child.stdout:
                 said = _understood(line, log)
@@ -98,6 +109,7 @@ def child_environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "MKL_DYNAMIC": "FALSE",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # a GPU's products repeat to the bit with a workspace of fixed size
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",

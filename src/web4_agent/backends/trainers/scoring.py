@@ -1,4 +1,4 @@
-"""Likelihoods on the trainer's float32 copy of the model. Called by the trainer's child process."""
+"""Likelihoods on the trainer's copy of the model, as it was trained. Called by the trainer's child process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,22 +7,23 @@ from itertools import groupby
 import torch
 
 from web4_agent.backends.engines.base import ScoreRequest
-from web4_agent.backends.trainers.fast_layers import Row
 from web4_agent.backends.trainers.head_loss import log_probabilities
 from web4_agent.backends.trainers.lora_model import LoraModel, load_for_scoring
+from web4_agent.backends.trainers.packed_attention import Row
 from web4_agent.backends.trainers.packing import PACK_TOKENS
+from web4_agent.backends.trainers.placement import ON_CPU, Placement
 from web4_agent.backends.trainers.render import Renderer
 from web4_agent.backends.trainers.worker_protocol import ScoreJob
 from web4_agent.domain.speech import TextScore, TokenScore
 
 
-def score(job: ScoreJob) -> tuple[TextScore, ...]:
+def score(job: ScoreJob, placement: Placement = ON_CPU) -> tuple[TextScore, ...]:
     """One score per request, in order. The end token is not scored: it is not of the text.
 
     Requests in a row with the same messages are read together: their prompt goes through the model once.
     """
     renderer = Renderer.load(job.base)
-    model = load_for_scoring(job.base, job.adapter)
+    model = load_for_scoring(job.base, job.adapter, placement)
     groups = [_Group.of(renderer, tuple(some)) for _, some in groupby(job.requests, key=lambda one: one.messages)]
     scores: list[TextScore] = []
     for first, last in _batches([group.row.length for group in groups]):

@@ -30,6 +30,7 @@ from web4_agent.backends.trainers.packing import (
     rate_factor,
 )
 from web4_agent.backends.trainers.peft_folder import MOMENTS_NAME, WEIGHTS_NAME
+from web4_agent.backends.trainers.placement import ON_CPU, Placement
 from web4_agent.backends.trainers.preference_loss import backward_preferences, with_references
 from web4_agent.backends.trainers.render import Renderer
 from web4_agent.domain.errors import TrainingError
@@ -44,14 +45,14 @@ BASE_FACTS = ("config.json", "tokenizer.json", "base.json")
 """Small files of a base that change when it does; base.json, where there is one, holds the hash of the weights."""
 
 
-def train(job: TrainJob, progress: Callable[[TrainProgress], None]) -> TrainedAdapter:
+def train(job: TrainJob, progress: Callable[[TrainProgress], None], placement: Placement = ON_CPU) -> TrainedAdapter:
     """Train `job`, continuing an earlier attempt in `job.work`; one that is complete is only reported again."""
-    fingerprint = job_fingerprint(job)
+    fingerprint = job_fingerprint(job, placement)
     done = _already_done(job, fingerprint)
     if done is not None:
         return done
-    steps = _plan(job)
-    model = load_for_training(job.base, job.start, job.policy)
+    steps = _plan(job, placement.pack_tokens)
+    model = load_for_training(job.base, job.start, job.policy, placement)
     steps = with_references(model, steps)  # before a checkpoint is loaded: the model as it was when the job began
     start = job.work / START_NAME
     remove_folder(start)  # another job's, or these very bytes
@@ -101,8 +102,9 @@ def train_step(
     return loss, kl / max(1, step.general_loss_tokens)
 
 
-def job_fingerprint(job: TrainJob) -> str:
-    """Equal for jobs that must end in equal bytes: samples, policy, start, libraries, base by config and file sizes."""
+def job_fingerprint(job: TrainJob, placement: Placement = ON_CPU) -> str:
+    """Equal for jobs that must end in equal bytes: samples, policy, start, libraries, base by config and file sizes,
+    and what it is computed on."""
     import peft
     import transformers
 
@@ -117,6 +119,8 @@ def job_fingerprint(job: TrainJob) -> str:
     }
     if job.policy.carry_moments:
         said["moments"] = None if job.start is None else _file_hash(job.start / MOMENTS_NAME)
+    if not placement.plain:
+        said["placement"] = str(placement)
     if job.preferences:
         said["preferences"] = [asdict(each) for each in job.preferences]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -174,7 +178,7 @@ class _Night:
         )
 
 
-def _plan(job: TrainJob) -> tuple[Step, ...]:
+def _plan(job: TrainJob, pack_tokens: int) -> tuple[Step, ...]:
     renderer = Renderer.load(job.base)
     rendered = (renderer.sample(sample, job.policy.max_sample_tokens) for sample in job.samples)
     samples = [sample for sample in rendered if sample is not None]
@@ -185,9 +189,9 @@ def _plan(job: TrainJob) -> tuple[Step, ...]:
     if job.preferences:
         wanted = ((renderer.sample(one.sample, job.policy.max_sample_tokens), one.desirable) for one in job.preferences)
         preferences = [TokenPreference(sample, desirable) for sample, desirable in wanted if sample is not None]
-        steps = plan_preference_steps(preferences, samples, job.policy)
+        steps = plan_preference_steps(preferences, samples, job.policy, pack_tokens)
     else:
-        steps = plan_steps(samples, job.policy)
+        steps = plan_steps(samples, job.policy, pack_tokens)
     if not steps:
         raise TrainingError("no sample has a token to learn", "web4-agent status")
     return steps

@@ -1,4 +1,5 @@
-"""What the parent and the trainer's child process say to each other: one JSON job in, JSON lines out.
+"""What the parent and the trainer's child process say to each other: one JSON job in, JSON lines out. With the job goes
+what it is to be computed on.
 
 Called by both sides. Child to parent, one object a line, with one of these keys:
 `progress` (a TrainProgress), `trained` (a TrainedAdapter), `scores` (a list of texts), `error` (name, message, hint).
@@ -16,7 +17,7 @@ from web4_agent.domain import errors
 from web4_agent.domain.ids import ContentHash, DocumentId, SampleId
 from web4_agent.domain.samples import Preference, Sample, SampleKind, SampleOrigin
 from web4_agent.domain.speech import Message, TextScore, TokenScore
-from web4_agent.domain.training import TrainedAdapter, TrainPolicy, TrainProgress
+from web4_agent.domain.training import Compute, TrainedAdapter, TrainPolicy, TrainProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,19 @@ class ScoreJob:
     requests: tuple[ScoreRequest, ...]
 
 
+AS_THE_MACHINE = Compute()
 Job = TrainJob | ScoreJob
 Said = TrainProgress | TrainedAdapter | tuple[TextScore, ...] | errors.Web4Error
 
 
-def encode_job(job: Job) -> str:
+def encode_job(job: Job, compute: Compute = AS_THE_MACHINE) -> str:
     kind = "train" if isinstance(job, TrainJob) else "score"
-    return json.dumps({"kind": kind, **asdict(job)}, default=str)
+    return json.dumps({"kind": kind, "compute": asdict(compute), **asdict(job)}, default=str)
+
+
+def decode_compute(line: str) -> Compute:
+    """As the machine, where the line says nothing of it."""
+    return Compute(**json.loads(line).get("compute", {}))
 
 
 def decode_job(line: str) -> Job:

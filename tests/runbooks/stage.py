@@ -6,8 +6,8 @@ A page is read for its scenes: a heading of the second level, and the lines of i
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,12 +17,15 @@ from typer.testing import CliRunner
 
 from tests.flows.fakes import ARTEFACT, World
 from tests.flows.pages import page, write
+from tests.gateway.running import Running, started
+from tests.runbooks.shell import run_program
 from web4_agent import settings
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.backends.engines.scripted import Script, ScriptedLauncher
-from web4_agent.bootstrap import Runtime
+from web4_agent.bootstrap import Runtime, open_home
 from web4_agent.cli import main
 from web4_agent.domain.ids import AdapterVersion
+from web4_agent.domain.queries import Interaction
 from web4_agent.flows.night import NightParts
 from web4_agent.records import adapters
 
@@ -56,7 +59,9 @@ class Stage:
     changes: dict[str, object] = field(default_factory=dict)
     """Parts of the night that are not as they should be, by name."""
     leaves: ExitStack = field(default_factory=ExitStack)
-    """What must be let go at the end: a lock that is held, a connection."""
+    """What must be let go at the end: a lock that is held, a connection, a gateway."""
+    address: str = ""
+    """Of the gateway, while one runs: what a page calls http://127.0.0.1:8484."""
 
     def night(self) -> None:
         """A night as it should be, without the command line."""
@@ -65,15 +70,45 @@ class Stage:
     def mend(self) -> None:
         self.changes.clear()
 
+    def runtime(self) -> Runtime:
+        """What a command opens, until the stage is left."""
+        runtime = open_home(self.world.home.root, follow=False)
+        self.leaves.callback(runtime.close)
+        return runtime
+
+    def log(self, rows: Iterable[Interaction]) -> None:
+        """Queries as the gateway logs them: rows, roll-up and uses."""
+        with closing(self.runtime().query_log()) as log:
+            for row in rows:
+                log.add(row)
+            assert log.flush()
+
+    def choose(self, changes: Mapping[str, object]) -> None:
+        """Write `web4.toml` with these settings beside those that every stage has."""
+        self.world.home.settings.write_text(settings.as_toml({**self.settings, **changes}), encoding="utf-8")
+
+    @property
+    def settings(self) -> dict[str, object]:
+        root = str(self.world.journal)
+        return {"engine.kind": "scripted", "training.backend": "scripted", "journal.root": root}
+
+    def serve(self) -> Running:
+        """A gateway over the home, in a thread, until the stage is left."""
+        runtime = self.runtime()
+        launcher = runtime.launcher
+        assert isinstance(launcher, ScriptedLauncher)
+        running = self.leaves.enter_context(started(runtime, launcher))
+        self.address = running.url
+        return running
+
 
 def raise_curtain(root: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A founded home over fakes with an indexed journal, and a command line that works on it."""
     world = World(root).write_journal()
     world.clock.at = datetime.now(UTC) - timedelta(hours=1)  # it runs ahead: a second with every look
-    chosen = {"engine.kind": "scripted", "training.backend": "scripted", "journal.root": str(world.journal)}
-    world.home.settings.write_text(settings.as_toml(chosen), encoding="utf-8")
-    world.index()
     stage = Stage(world)
+    stage.choose({})
+    world.index()
     launcher = ScriptedLauncher(Script(likelihood=world.likelihood))
     monkeypatch.setenv("WEB4_HOME", str(world.home.root))
     monkeypatch.setenv("COLUMNS", "200")
@@ -101,8 +136,10 @@ def play(stage: Stage, scene: Scene) -> None:
         words = shlex.split(_filled(line.command, stage.words))
         environment = {word.split("=")[0]: word.split("=", 1)[1] for word in _assignments(words)}
         arguments = words[len(environment) :]
-        assert arguments[0] == "web4-agent", f"{scene.page}: {line.command}"
-        code, said = _run(arguments[1:], environment)
+        if arguments[0] == "web4-agent":
+            code, said = _run(arguments[1:], environment)
+        else:
+            code, said = run_program(arguments, stage.address)
         assert code == line.exit_code, f"{scene.page}, {scene.title}: {line.command} gave {code}\n{said}"
         for told in line.told:
             assert _matches(_filled(told, stage.words), said), f"{line.command} does not say: {told}\n{said}"

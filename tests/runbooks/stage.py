@@ -6,6 +6,7 @@ A page is read for its scenes: a heading of the second level, and the lines of i
 
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from web4_agent.domain.ids import AdapterVersion
 from web4_agent.domain.queries import Interaction
 from web4_agent.flows.night import NightParts
 from web4_agent.records import adapters
+from web4_agent.steps.projection import synchronise
 
 EXIT = re.compile(r"\(exit code (\d+)\)")
 
@@ -109,6 +111,28 @@ def raise_curtain(root: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage(world)
     stage.choose({})
     world.index()
+    _command_line(stage, monkeypatch)
+    return stage
+
+
+def raise_again(played: Stage, root: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A copy of another stage as it stands, under `root`: what several tests begin with is played once. Vectors are
+    made from the copied ledger."""
+    before = played.world
+    for folder in (before.home.root, before.journal):
+        shutil.copytree(folder, root / folder.name)
+    world = World(root, depths=dict(before.depths))
+    synchronise(world.database, world.store, ScriptedEmbedder())
+    world.clock.at = before.clock.at
+    stage = Stage(world, words=dict(played.words))
+    stage.choose({})
+    _command_line(stage, monkeypatch)
+    return stage
+
+
+def _command_line(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands work on the stage's home, over its fakes."""
+    world = stage.world
     launcher = ScriptedLauncher(Script(likelihood=world.likelihood))
     monkeypatch.setenv("WEB4_HOME", str(world.home.root))
     monkeypatch.setenv("COLUMNS", "200")
@@ -118,7 +142,6 @@ def raise_curtain(root: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(Runtime, "open_store", lambda runtime: world.store)
     monkeypatch.setattr(Runtime, "verify_models", lambda runtime: None)
     monkeypatch.setattr(Runtime, "night_parts", lambda runtime: _night_parts(stage, runtime))
-    return stage
 
 
 def _night_parts(stage: Stage, runtime: Runtime) -> NightParts:

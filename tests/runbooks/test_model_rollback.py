@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.interactions import asked
-from tests.runbooks.stage import Scene, Stage, damage, play, raise_curtain, scenes, two_nights
+from tests.runbooks.stage import Scene, Stage, damage, play, scenes
 from web4_agent.domain.ids import AdapterVersion
 from web4_agent.domain.queries import Flaw
 from web4_agent.records import documents, interactions
@@ -72,9 +72,8 @@ def test_every_part_of_the_page_has_a_state() -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES.values(), ids=lambda scene: scene.title)
-def test_the_commands_do_what_the_page_says(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = raise_curtain(tmp_path, monkeypatch)
-    two_nights(stage)
+def test_the_commands_do_what_the_page_says(scene: Scene, after_two_nights: Stage) -> None:
+    stage = after_two_nights
     STATES[scene.title](stage)
     play(stage, scene)
     with stage.world.database.read() as connection:

@@ -31,6 +31,7 @@ from web4_agent.flows.night import NightParts
 from web4_agent.records import adapters
 from web4_agent.steps.projection import synchronise
 
+FENCED = re.compile(r"^```(\w+)\n.*?^```", re.MULTILINE | re.DOTALL)
 EXIT = re.compile(r"\(exit code (\d+)\)")
 
 
@@ -170,7 +171,8 @@ def play(stage: Stage, scene: Scene) -> None:
 
 def scenes(page: Path) -> list[Scene]:
     found = []
-    for part in re.split(r"^## ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+    text = FENCED.sub(lambda block: block[0] if block[1] == "console" else "", page.read_text(encoding="utf-8"))
+    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         blocks = re.findall(r"^```console\n(.*?)^```", part, flags=re.MULTILINE | re.DOTALL)
         lines = [line for block in blocks for line in _lines(block)]
         if lines:

@@ -111,3 +111,11 @@ def test_commands_in_pages_can_be_read_by_a_shell() -> None:
         for block in re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
             for line in re.findall(r"^\s*\$ (.*)$", block, re.MULTILINE):
                 assert shlex.split(line), f"{_name(page)}: {line}"
+
+
+def test_the_index_of_the_pages_names_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    named = {(index.parent / link).resolve() for link in LINK.findall(index.read_text(encoding="utf-8"))}
+    generated = ROOT / "docs" / "reference"
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert page in named or page == index or generated in page.parents, f"docs/README.md does not name {page.name}"

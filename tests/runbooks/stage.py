@@ -161,7 +161,7 @@ def play(stage: Stage, scene: Scene) -> None:
         environment = {word.split("=")[0]: word.split("=", 1)[1] for word in _assignments(words)}
         arguments = words[len(environment) :]
         if arguments[0] == "web4-agent":
-            code, said = _run(arguments[1:], environment)
+            code, said = run_typed(arguments[1:], environment)
         else:
             code, said = run_program(arguments, stage.address)
         assert code == line.exit_code, f"{scene.page}, {scene.title}: {line.command} gave {code}\n{said}"
@@ -201,7 +201,7 @@ def damage(stage: Stage, version: AdapterVersion) -> None:
     artefact.write_bytes(bytes(content))
 
 
-def _run(arguments: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
+def run_typed(arguments: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
     """The command's exit code, and what it wrote to both streams."""
     from web4_agent.cli import commands
 

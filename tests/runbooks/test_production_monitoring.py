@@ -54,6 +54,14 @@ def no_gateway(stage: Stage, _: pytest.MonkeyPatch) -> None:
     stage.acts["the gateway is started"] = stage.serve
 
 
+def uncalled(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    """Nothing is due for two hours: a job would be a child process over real models."""
+    now = datetime.now(UTC)
+    hours = {"index_at": 2, "evening_at": 3, "morning_at": 5, "morning_until": 6}
+    times = {f"schedule.{key}": f"{now + timedelta(hours=hour):%H:%M}" for key, hour in hours.items()}
+    stage.choose({**times, "schedule.window_h": 1.0, "schedule.zone": "UTC"})
+
+
 def no_engine(stage: Stage, patched: pytest.MonkeyPatch) -> None:
     """The version that serves does not come up any more, for longer than people should wait."""
     running = stage.serve()
@@ -189,7 +197,7 @@ STATES: dict[str, State] = {
     "A version alarms on probation": loops,
     "The disk is nearly full": little_room,
     "Alerts are not delivered": nobody_told,
-    "Nobody calls the timetable": no_gateway,
+    "Nobody calls the timetable": uncalled,
     "The query log is behind": behind,
     "A backup is damaged": backup_damaged,
     "Somebody should not ask": key_given,

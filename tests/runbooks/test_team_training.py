@@ -120,7 +120,7 @@ def test_each_exercise_but_the_quiz_has_commands() -> None:
 
 
 def test_the_minutes_of_a_session_are_as_many_as_it_has() -> None:
-    sessions = re.findall(r"^# Session \d: .*\((1 hour|30 minutes)\)\n(.*?)^## ", TEXT, re.MULTILINE | re.DOTALL)
+    sessions = re.findall(r"^# Session \d: [^\n]*\((1 hour|30 minutes)\)\n(.*?)^## ", TEXT, re.MULTILINE | re.DOTALL)
     planned = [sum(int(minutes) for minutes in re.findall(r"^\| (\d+) \|", plan, re.MULTILINE)) for _, plan in sessions]
     assert [length for length, _ in sessions] == ["1 hour", "1 hour", "30 minutes"]
     assert planned == [60, 60, 30]

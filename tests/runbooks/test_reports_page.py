@@ -12,13 +12,16 @@ import pytest
 from tests.flows.interactions import asked, source
 from tests.runbooks.stage import Scene, Stage, play, raise_curtain, scenes
 from tests.schema_paths import paths
-from web4_agent.bootstrap import open_home, utc_now
+from web4_agent.bootstrap import Runtime, open_home, utc_now
+from web4_agent.bootstrap.upkeep import maintenance_parts
 from web4_agent.cli.main import run
+from web4_agent.domain.calibration import Calibration
 from web4_agent.domain.maintenance import Upkeep
 from web4_agent.domain.queries import Route
 from web4_agent.domain.sheets import Form
 from web4_agent.flows.maintenance import Maintained
 from web4_agent.flows.reporting import Distribution, Hot, Nights, Report, Satisfaction, Span, TargetCheck
+from web4_agent.records import calibrations
 from web4_agent.steps.judging.measure import load_gate_items
 from web4_agent.steps.proportions import Share
 
@@ -80,9 +83,43 @@ def test_a_maintenance_is_one_page_and_names_what_is_left(stage: Stage) -> None:
     assert os.access("report.html", os.R_OK)
 
 
-@pytest.mark.parametrize("command", ["report", "distribution", "satisfaction", "hot", "nights"])
-@pytest.mark.parametrize("form", [Form.MARKDOWN, Form.HTML, Form.TEXT])
-def test_every_report_has_every_form(
+def test_what_takes_long_is_done_when_it_is_due_and_not_again(stage: Stage) -> None:
+    runtime = open_home(stage.world.home.root, follow=False)
+    try:
+        tasks = maintenance_parts(runtime).tasks
+        audited, asked_all = tasks[Upkeep.AUDIT](), tasks[Upkeep.EVALUATION]()
+        again = [tasks[one]() for one in (Upkeep.AUDIT, Upkeep.EVALUATION)]
+        _calibrated(runtime)
+        again.append(tasks[Upkeep.CALIBRATION]())
+    finally:
+        runtime.close()
+    assert "standard errors apart" in audited.found
+    assert "gates failed" in asked_all.found
+    assert [todo.command for todo in asked_all.todo][:2] == [
+        "web4-agent adapters",
+        'web4-agent evaluate --accept tron "why"',
+    ]
+    assert [one.found.startswith("not due") for one in again] == [True, True, True]
+
+
+def _calibrated(runtime: Runtime) -> None:
+    """As if the gate had been calibrated today."""
+    made = Calibration(runtime.calibration_parts().identity, utc_now(), 4, 1.0, (), (), ())
+    with runtime.database.begin() as connection:
+        calibrations.put(connection, made)
+
+
+@pytest.mark.parametrize(
+    ("command", "form"),
+    [
+        ("report", Form.TEXT),
+        ("distribution", Form.HTML),
+        ("satisfaction", Form.MARKDOWN),
+        ("hot", Form.HTML),
+        ("nights", Form.MARKDOWN),
+    ],
+)
+def test_every_report_has_forms_on_screen_and_in_a_file(
     command: str, form: Form, stage: Stage, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = tmp_path / f"{command}.{form}"

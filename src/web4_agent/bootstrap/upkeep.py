@@ -229,8 +229,10 @@ def _evaluation(runtime: "Alone") -> Outcome:
         last = evaluations.latest_complete(connection, version)
         accepted = evaluations.accepted(connection, last.id) if last else ()
     if last is not None and runtime.now() - last.at_utc < FRESH_EVALUATION:
-        said = f"{last.version} was evaluated on {last.at_utc:%Y-%m-%d}."
-        return full_evaluation(said, last.gated, judge(last.gated, accepted), "")
+        outcomes = judge(last.gated, accepted)
+        passed = sum(one.passed for one in outcomes)
+        said = f"not due: on {last.at_utc:%Y-%m-%d} {last.version} passed {passed} of {len(outcomes)} gates"
+        return full_evaluation(said, last.gated, outcomes, "")
     report = evaluate(runtime.evaluation_parts())
     return full_evaluation(report.sentence, report.evaluation.gated, report.outcomes, f"Answers: {report.html}")
 

@@ -59,14 +59,14 @@ def rebuild_from_base(lineage: Lineage) -> Outcome:
     drift = (
         "" if lineage.drift is None else f", drift from golden {lineage.drift:.3f} of {lineage.limit:.3f} nat a token"
     )
-    found = f"{lineage.production} is {lineage.nights} nights from base{drift}"
+    found = f"{lineage.production}: nights from base: {lineage.nights}{drift}"
     if not lineage.far:
-        return Outcome(f"{found}: no rebuild is called for")
+        return Outcome(f"{found}; no rebuild is called for")
     todo = (
         Todo("teach the base model the journal anew: it serves until a night is through", f"{AGAIN} --retrain"),
         Todo("then, or tonight by the timetable", "web4-agent evening"),
     )
-    return Outcome(f"{found}: a rebuild would shorten it", todo, amiss=True)
+    return Outcome(f"{found}; a rebuild would shorten it", todo, amiss=True)
 
 
 def golden_review(lineage: Lineage, audit: str) -> Outcome:

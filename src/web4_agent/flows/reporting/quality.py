@@ -67,7 +67,7 @@ def _speed(latencies: Mapping[Route, Mapping[int, int]]) -> float:
     """Twice too slow is half as good; 0 where nothing was answered."""
     total = reached = 0.0
     for route, buckets in latencies.items():
-        for bucket, count in buckets.items():
-            total += count
-            reached += count * min(1.0, LATENCY_TARGETS_MS[route] / bucket_ms(bucket))
+        target_ms = LATENCY_TARGETS_MS[route]
+        total += sum(buckets.values())
+        reached += sum(count * min(1.0, target_ms / bucket_ms(bucket)) for bucket, count in buckets.items())
     return reached / total if total else 0.0

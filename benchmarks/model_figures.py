@@ -18,6 +18,9 @@ NF4_BITS = 4 + 8 / 64 + 32 / (64 * 256)
 MEASURED_FLOPS = 5.6e10
 """What training the 135 M default reached on two cores: 37,194 tokens in 355 s (docs/learning.md), 4 x 134.5 M each."""
 
+MEASURED_READ = 20_000
+"""Tokens that the gate reads of a model: 123 processor seconds of scoring at 6.3 ms a token (docs/evening_time.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -143,7 +146,7 @@ def _training_table(shape: Shape, tokens: int = 1_024, rank: int = 16) -> Iterat
 
 
 def _time_table(shape: Shape, tokens: int = 40_000) -> Iterator[str]:
-    yield "| arithmetic reached | training 40,000 tokens | reading 100,000 tokens |"
+    yield "| arithmetic reached | training 40,000 tokens | measuring two models |"
     yield "|---|---|---|"
     for name, flops in (
         (f"{MEASURED_FLOPS / 1e9:.0f} GFLOP/s: two cores, as measured with the default model", MEASURED_FLOPS),
@@ -152,7 +155,7 @@ def _time_table(shape: Shape, tokens: int = 40_000) -> Iterator[str]:
         ("100 TFLOP/s: a third of what an A100 is rated at in bfloat16", 1e14),
     ):
         trained = tokens * training_flops_per_token(shape) / flops
-        read = 100_000 * forward_flops_per_token(shape) / flops
+        read = 2 * MEASURED_READ * forward_flops_per_token(shape) / flops
         yield f"| {name} | {_span(trained)} | {_span(read)} |"
 
 

@@ -106,6 +106,29 @@ def test_settings_that_a_page_names_exist(page: Path) -> None:
             assert key.lower() in tables[table.lower()], f"{_name(page)} names WEB4_{table}__{key}"
 
 
+def test_defaults_that_a_page_lists_are_the_settings_own() -> None:
+    """Rows of tables: | `gateway.port` | 8484 | why |."""
+    found = 0
+    for page in PAGES:
+        rows = re.findall(r"^\| `([a-z]+)\.([a-z_]+)` \| ([^|]+) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+        for table, key, told in rows:
+            if table in settings.Settings.model_fields:
+                default = getattr(getattr(settings.Settings(), table), key)
+                assert told.strip() == _shown(default), f"{_name(page)}: {table}.{key} is {default!r}"
+                found += 1
+    assert found > 15
+
+
+def _shown(default: object) -> str:
+    """As a table writes it."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, str):
+        return f"`{default}`" if default else "empty"
+    number = float(str(default))
+    return f"{number:,.0f}" if number == int(number) and number >= 10_000 else f"{number:g}"
+
+
 def test_commands_in_pages_can_be_read_by_a_shell() -> None:
     for page in PAGES:
         for block in re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):

@@ -1,28 +1,37 @@
 """The page on a real model: its figures are what the program prints, its settings are settings, its commands exist."""
 
+import importlib.util
 import re
+import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
-from benchmarks.model_figures import (
-    QWEN_7B,
-    SMOLLM2,
-    activation_bytes_per_token,
-    kv_bytes_per_token,
-    lora_parameters,
-    tables,
-    trained_bytes,
-    weight_bytes,
-)
 
 from web4_agent import settings
 from web4_agent.bootstrap import Runtime
 from web4_agent.cli.main import run
 from web4_agent.domain.home import Home
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs" / "real_model.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs" / "real_model.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def _program(name: str) -> ModuleType:
+    """A file of benchmarks/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look there for their own
+    spec.loader.exec_module(module)
+    return module
+
+
+FIGURES = _program("model_figures")
+QWEN_7B, SMOLLM2 = FIGURES.QWEN_7B, FIGURES.SMOLLM2
 
 
 def test_parameters_are_those_that_the_makers_publish() -> None:
@@ -30,30 +39,30 @@ def test_parameters_are_those_that_the_makers_publish() -> None:
     assert QWEN_7B.parameters == 7_615_616_512
     assert QWEN_7B.parameters - 2 * QWEN_7B.embedding == pytest.approx(6.53e9, rel=0.001)
     assert SMOLLM2.parameters == 134_515_008
-    assert lora_parameters(QWEN_7B, 16) == 40_370_176
+    assert FIGURES.lora_parameters(QWEN_7B, 16) == 40_370_176
 
 
 def test_the_adapter_of_the_default_model_has_as_many_parameters_as_peft_makes() -> None:
     """30 layers of rank 16: (576 + 576) x 2 + (576 + 192) x 2 + (576 + 1536) x 3, times 16."""
-    assert lora_parameters(SMOLLM2, 16) == 4_884_480
+    assert FIGURES.lora_parameters(SMOLLM2, 16) == 4_884_480
 
 
 def test_a_published_file_of_this_mix_is_as_large_as_worked_out() -> None:
     """Qwen2.5-Coder-7B-Instruct-Q4_K_M.gguf is listed with 4.68 GB."""
-    assert weight_bytes(QWEN_7B, "Q4_K_M") == pytest.approx(4.68e9, rel=0.005)
-    assert weight_bytes(QWEN_7B, "bfloat16") == 2 * QWEN_7B.parameters
+    assert FIGURES.weight_bytes(QWEN_7B, "Q4_K_M") == pytest.approx(4.68e9, rel=0.005)
+    assert FIGURES.weight_bytes(QWEN_7B, "bfloat16") == 2 * QWEN_7B.parameters
     with pytest.raises(KeyError):
-        weight_bytes(QWEN_7B, "Q9")
+        FIGURES.weight_bytes(QWEN_7B, "Q9")
 
 
 def test_memory_grows_as_it_should() -> None:
-    assert kv_bytes_per_token(QWEN_7B) == 2 * 28 * 4 * 128 * 2
-    assert trained_bytes(QWEN_7B, 32) == 2 * trained_bytes(QWEN_7B, 16)
-    assert activation_bytes_per_token(QWEN_7B, 4) == 2 * activation_bytes_per_token(QWEN_7B, 2)
+    assert FIGURES.kv_bytes_per_token(QWEN_7B) == 2 * 28 * 4 * 128 * 2
+    assert FIGURES.trained_bytes(QWEN_7B, 32) == 2 * FIGURES.trained_bytes(QWEN_7B, 16)
+    assert FIGURES.activation_bytes_per_token(QWEN_7B, 4) == 2 * FIGURES.activation_bytes_per_token(QWEN_7B, 2)
 
 
 def test_the_tables_of_the_page_are_those_of_the_program() -> None:
-    for table in tables():
+    for table in FIGURES.tables():
         assert table in PAGE
 
 

@@ -30,19 +30,19 @@ MINUTE_AGO = timedelta(minutes=1)
 State = Callable[[Stage, pytest.MonkeyPatch], None]
 
 
-def answers(stage: Stage, count: int, first: int = 0, **changes: object) -> list[Interaction]:
+def answers(stage: Stage, numbers: range, **changes: object) -> list[Interaction]:
     """Of the version that serves, a minute ago."""
     values = {"at_utc": datetime.now(UTC) - MINUTE_AGO, "adapter": stage.words["VERSION"], "flaw": Flaw.NONE}
-    return [asked(first + number, **{**values, **changes}) for number in range(count)]
+    return [asked(number, **{**values, **changes}) for number in numbers]
 
 
 def as_it_should_be(stage: Stage, _: pytest.MonkeyPatch) -> None:
     """Shares as aimed at, no error, a gateway that answers."""
     stage.log(
         [
-            *answers(stage, 22),
-            *answers(stage, 12, 100, route=Route.TOOLS),
-            *answers(stage, 6, 200, route=Route.HISTORY, retrieval_ms=30.0),
+            *answers(stage, range(22)),
+            *answers(stage, range(100, 112), route=Route.TOOLS),
+            *answers(stage, range(200, 206), route=Route.HISTORY, retrieval_ms=30.0),
         ]
     )
     stage.serve()
@@ -81,26 +81,28 @@ def slow(stage: Stage, _: pytest.MonkeyPatch) -> None:
     """Usual answers of the version before take half a second, those of the new one four."""
     earlier = datetime.now(UTC) - timedelta(days=2)
     usual = {"at_utc": earlier, "adapter": stage.words["OLDER"], "latency_ms": 500.0, "tokens_out": 50}
-    stage.log([*answers(stage, 120, **usual), *answers(stage, 40, 500, latency_ms=4_000.0, tokens_out=50)])
+    stage.log(
+        [*answers(stage, range(120), **usual), *answers(stage, range(500, 540), latency_ms=4_000.0, tokens_out=50)]
+    )
     stage.serve()
 
 
 def errors(stage: Stage, _: pytest.MonkeyPatch) -> None:
     failed = {"status": Status.ERROR, "error": "the engine said nothing for 120 s", "flaw": Flaw.ERROR}
-    stage.log([*answers(stage, 80), *answers(stage, 20, 100, **failed)])
+    stage.log([*answers(stage, range(80)), *answers(stage, range(100, 120), **failed)])
     stage.serve()
 
 
 def drifted(stage: Stage, _: pytest.MonkeyPatch) -> None:
     looked_up = {"route": Route.HISTORY, "reason": "asks what the team did", "retrieval_ms": 30.0}
-    stage.log([*answers(stage, 20), *answers(stage, 80, 100, **looked_up)])
+    stage.log([*answers(stage, range(20)), *answers(stage, range(100, 180), **looked_up)])
 
 
 def disliked(stage: Stage, _: pytest.MonkeyPatch) -> None:
     """54 of 60 thumbs were up a week ago, 30 of 60 are today."""
     now = datetime.now(UTC)
-    before = answers(stage, 60, adapter=stage.words["OLDER"], at_utc=now - timedelta(days=9))
-    since = answers(stage, 60, 1_000)
+    before = answers(stage, range(60), adapter=stage.words["OLDER"], at_utc=now - timedelta(days=9))
+    since = answers(stage, range(1000, 1060))
     stage.log([*before, *since])
     with stage.world.database.begin() as connection:
         for rows, liked in ((before, 54), (since, 30)):
@@ -113,10 +115,10 @@ def disliked(stage: Stage, _: pytest.MonkeyPatch) -> None:
 def loops(stage: Stage, _: pytest.MonkeyPatch) -> None:
     stage.choose({"probation.rolls_back": False})
     earlier = datetime.now(UTC) - timedelta(days=1)
-    good = answers(stage, 300, adapter=stage.words["OLDER"], at_utc=earlier, tokens_out=50)
+    good = answers(stage, range(300), adapter=stage.words["OLDER"], at_utc=earlier, tokens_out=50)
     bad = [
         replace(row, flaw=Flaw.LOOPING if number % 2 else Flaw.NONE, at_utc=datetime.now(UTC), tokens_out=50)
-        for number, row in enumerate(answers(stage, 100, 1_000))
+        for number, row in enumerate(answers(stage, range(1000, 1100)))
     ]
     with stage.world.database.begin() as connection:
         interactions.add(connection, [*good, *bad])
@@ -148,7 +150,7 @@ def behind(stage: Stage, _: pytest.MonkeyPatch) -> None:
     nowhere = Database(sqlite_url(home.root / "not there" / "ledger.db"), lazy=True)
     spill = SpillFile(home.logs / "query-log.jsonl")
     with closing(QueryLog(nowhere, lambda: datetime.now(UTC), spill, SpillFile(home.logs / "refused.jsonl"))) as log:
-        for row in answers(stage, 12):
+        for row in answers(stage, range(12)):
             log.add(row)
     nowhere.close()
     assert len(spill.path.read_text().splitlines()) == 12

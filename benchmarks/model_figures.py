@@ -95,10 +95,15 @@ def trained_bytes(shape: Shape, rank: int) -> int:
 
 
 def activation_bytes_per_token(shape: Shape, width: int) -> int:
-    """What is kept of one token for the way back, `width` bytes a number, without gradient checkpointing: a layer keeps
-    six vectors of the model's width (both norms' inputs and outputs, q, the attention's output), k, v, and four of the
-    feed-forward net's (gate, its SiLU, up, their product)."""
-    return width * shape.layers * (6 * shape.hidden + 2 * shape.kv_width + 4 * shape.feed_forward)
+    """What this trainer keeps of one token for the way back, `width` bytes a number (`trainers/fast_layers.py`): a layer
+    keeps its input, q, k, v, what attention gave, that with the input added, gate and up; the rest is worked out again.
+    """
+    return width * shape.layers * (4 * shape.hidden + 2 * shape.kv_width + 2 * shape.feed_forward)
+
+
+def logits_bytes(shape: Shape, positions: int = 256, copies: int = 4) -> int:
+    """Logits exist for 256 positions at a time; with the hold on the base there are four of them at once, float32."""
+    return 4 * copies * positions * shape.vocabulary
 
 
 def training_flops_per_token(shape: Shape) -> int:
@@ -136,12 +141,12 @@ def _cache_table(shape: Shape) -> Iterator[str]:
 
 
 def _training_table(shape: Shape, tokens: int = 1_024, rank: int = 16) -> Iterator[str]:
-    yield "| base held in | weights | adapter, gradient, Adam | activations of 1,024 tokens | in all, GB |"
-    yield "|---|---|---|---|---|"
+    yield "| base held in | weights | adapter, gradient, Adam | kept of 1,024 tokens | logits | in all, GB |"
+    yield "|---|---|---|---|---|---|"
     for how, width in (("float32", 4), ("bfloat16", 2), ("NF4", 2)):
-        weights, learnt = weight_bytes(shape, how), trained_bytes(shape, rank)
         kept = tokens * activation_bytes_per_token(shape, width)
-        numbers = " | ".join(f"{one / GB:.2f}" for one in (weights, learnt, kept, weights + learnt + kept))
+        parts = (weight_bytes(shape, how), trained_bytes(shape, rank), kept, logits_bytes(shape))
+        numbers = " | ".join(f"{one / GB:.2f}" for one in (*parts, sum(parts)))
         yield f"| {how} | {numbers} |"
 
 

@@ -97,8 +97,8 @@ def trained_bytes(shape: Shape, rank: int) -> int:
 def activation_bytes_per_token(shape: Shape, width: int) -> int:
     """What this trainer keeps of one token for the way back, `width` bytes a number (`trainers/fast_layers.py`).
 
-    A layer keeps its input, q, k, v, what attention gave, that with the input added, gate and up; the rest is worked out
-    again.
+    A layer keeps its input, q, k, v, what attention gave, that with the input added, gate and up; the rest is worked
+    out again.
     """
     return width * shape.layers * (4 * shape.hidden + 2 * shape.kv_width + 2 * shape.feed_forward)
 

@@ -6,8 +6,9 @@ A page is read for its scenes: a heading of the second level, and the lines of i
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,15 +18,20 @@ from typer.testing import CliRunner
 
 from tests.flows.fakes import ARTEFACT, World
 from tests.flows.pages import page, write
+from tests.gateway.running import Running, started
+from tests.runbooks.shell import run_program
 from web4_agent import settings
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.backends.engines.scripted import Script, ScriptedLauncher
-from web4_agent.bootstrap import Runtime
+from web4_agent.bootstrap import Runtime, open_home
 from web4_agent.cli import main
 from web4_agent.domain.ids import AdapterVersion
+from web4_agent.domain.queries import Interaction
 from web4_agent.flows.night import NightParts
 from web4_agent.records import adapters
+from web4_agent.steps.projection import synchronise
 
+FENCED = re.compile(r"^```(\w+)\n.*?^```", re.MULTILINE | re.DOTALL)
 EXIT = re.compile(r"\(exit code (\d+)\)")
 
 
@@ -56,7 +62,9 @@ class Stage:
     changes: dict[str, object] = field(default_factory=dict)
     """Parts of the night that are not as they should be, by name."""
     leaves: ExitStack = field(default_factory=ExitStack)
-    """What must be let go at the end: a lock that is held, a connection."""
+    """What must be let go at the end: a lock that is held, a connection, a gateway."""
+    address: str = ""
+    """Of the gateway, while one runs: what a page calls http://127.0.0.1:8484."""
 
     def night(self) -> None:
         """A night as it should be, without the command line."""
@@ -65,15 +73,67 @@ class Stage:
     def mend(self) -> None:
         self.changes.clear()
 
+    def runtime(self) -> Runtime:
+        """What a command opens, until the stage is left."""
+        runtime = open_home(self.world.home.root, follow=False)
+        self.leaves.callback(runtime.close)
+        return runtime
+
+    def log(self, rows: Iterable[Interaction]) -> None:
+        """Queries as the gateway logs them: rows, roll-up and uses."""
+        with closing(self.runtime().query_log()) as log:
+            for row in rows:
+                log.add(row)
+            assert log.flush()
+
+    def choose(self, changes: Mapping[str, object]) -> None:
+        """Write `web4.toml` with these settings beside those that every stage has."""
+        self.world.home.settings.write_text(settings.as_toml({**self.settings, **changes}), encoding="utf-8")
+
+    @property
+    def settings(self) -> dict[str, object]:
+        root = str(self.world.journal)
+        return {"engine.kind": "scripted", "training.backend": "scripted", "journal.root": root}
+
+    def serve(self) -> Running:
+        """A gateway over the home, in a thread, until the stage is left."""
+        runtime = self.runtime()
+        launcher = runtime.launcher
+        assert isinstance(launcher, ScriptedLauncher)
+        running = self.leaves.enter_context(started(runtime, launcher))
+        self.address = running.url
+        return running
+
 
 def raise_curtain(root: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A founded home over fakes with an indexed journal, and a command line that works on it."""
     world = World(root).write_journal()
     world.clock.at = datetime.now(UTC) - timedelta(hours=1)  # it runs ahead: a second with every look
-    chosen = {"engine.kind": "scripted", "training.backend": "scripted", "journal.root": str(world.journal)}
-    world.home.settings.write_text(settings.as_toml(chosen), encoding="utf-8")
-    world.index()
     stage = Stage(world)
+    stage.choose({})
+    world.index()
+    _command_line(stage, monkeypatch)
+    return stage
+
+
+def raise_again(played: Stage, root: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A copy of another stage as it stands, under `root`: what several tests begin with is played once. Vectors are
+    made from the copied ledger."""
+    before = played.world
+    for folder in (before.home.root, before.journal):
+        shutil.copytree(folder, root / folder.name)
+    world = World(root, depths=dict(before.depths))
+    synchronise(world.database, world.store, ScriptedEmbedder())
+    world.clock.at = before.clock.at
+    stage = Stage(world, words=dict(played.words))
+    stage.choose({})
+    _command_line(stage, monkeypatch)
+    return stage
+
+
+def _command_line(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands work on the stage's home, over its fakes."""
+    world = stage.world
     launcher = ScriptedLauncher(Script(likelihood=world.likelihood))
     monkeypatch.setenv("WEB4_HOME", str(world.home.root))
     monkeypatch.setenv("COLUMNS", "200")
@@ -83,7 +143,6 @@ def raise_curtain(root: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(Runtime, "open_store", lambda runtime: world.store)
     monkeypatch.setattr(Runtime, "verify_models", lambda runtime: None)
     monkeypatch.setattr(Runtime, "night_parts", lambda runtime: _night_parts(stage, runtime))
-    return stage
 
 
 def _night_parts(stage: Stage, runtime: Runtime) -> NightParts:
@@ -101,8 +160,10 @@ def play(stage: Stage, scene: Scene) -> None:
         words = shlex.split(_filled(line.command, stage.words))
         environment = {word.split("=")[0]: word.split("=", 1)[1] for word in _assignments(words)}
         arguments = words[len(environment) :]
-        assert arguments[0] == "web4-agent", f"{scene.page}: {line.command}"
-        code, said = _run(arguments[1:], environment)
+        if arguments[0] == "web4-agent":
+            code, said = run_typed(arguments[1:], environment)
+        else:
+            code, said = run_program(arguments, stage.address)
         assert code == line.exit_code, f"{scene.page}, {scene.title}: {line.command} gave {code}\n{said}"
         for told in line.told:
             assert _matches(_filled(told, stage.words), said), f"{line.command} does not say: {told}\n{said}"
@@ -110,7 +171,8 @@ def play(stage: Stage, scene: Scene) -> None:
 
 def scenes(page: Path) -> list[Scene]:
     found = []
-    for part in re.split(r"^## ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+    text = FENCED.sub(lambda block: block[0] if block[1] == "console" else "", page.read_text(encoding="utf-8"))
+    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         blocks = re.findall(r"^```console\n(.*?)^```", part, flags=re.MULTILINE | re.DOTALL)
         lines = [line for block in blocks for line in _lines(block)]
         if lines:
@@ -139,7 +201,7 @@ def damage(stage: Stage, version: AdapterVersion) -> None:
     artefact.write_bytes(bytes(content))
 
 
-def _run(arguments: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
+def run_typed(arguments: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
     """The command's exit code, and what it wrote to both streams."""
     from web4_agent.cli import commands
 

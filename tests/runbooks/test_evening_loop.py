@@ -2,7 +2,7 @@
 
 import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -13,11 +13,13 @@ from tests.flows.fakes import forgets
 from tests.flows.pages import page, write
 from tests.runbooks.stage import Scene, Stage, damage, play, raise_curtain, scenes, two_nights
 from web4_agent.backends.engines.base import ServedAdapter
-from web4_agent.backends.engines.scripted import ScriptedEngine, ScriptedLauncher
+from web4_agent.backends.engines.scripted import Script, ScriptedEngine, ScriptedLauncher
 from web4_agent.backends.trainers.scripted import ScriptedTrainer
+from web4_agent.bootstrap import Runtime
 from web4_agent.domain.errors import EngineError, TrainingError
 from web4_agent.domain.ids import AdapterVersion
 from web4_agent.domain.jobs import JobName, JobRun, JobState
+from web4_agent.domain.speech import Message
 from web4_agent.flows.backing_up import back_up
 from web4_agent.records import documents, jobs, runs
 from web4_agent.steps.projection import BUFFER
@@ -134,6 +136,25 @@ def secret(stage: Stage, _: pytest.MonkeyPatch) -> None:
     )
 
 
+def no_journal(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    journal = stage.world.journal
+    elsewhere = journal.rename(journal.with_name("elsewhere"))
+    stage.acts["the disk is mounted"] = lambda: elsewhere.rename(journal)
+
+
+def worse_in_the_morning(stage: Stage, patched: pytest.MonkeyPatch) -> None:
+    """The second version passed its gate, and forgets what it knew as soon as it serves."""
+    two_nights(stage)
+    stage.world.effect = lambda nights, request: forgets(nights, request) if nights > 1 else 0.0
+    knows = ScriptedLauncher(Script(likelihood=stage.world.likelihood, answer=_forgetful(stage)))
+    patched.setattr(Runtime, "launcher", knows)
+
+
+def _forgetful(stage: Stage) -> Callable[[ServedAdapter, Sequence[Message]], str]:
+    """What is asked is said again, but by VERSION, which says nothing to the point."""
+    return lambda served, said: "No." if served.version == stage.words["VERSION"] else said[-1].content
+
+
 def missed(stage: Stage, _: pytest.MonkeyPatch) -> None:
     day = (datetime.now(UTC) - timedelta(days=1)).date()
     due = datetime.combine(day, time(22), UTC)
@@ -184,6 +205,8 @@ BREAKERS: dict[str, Breaker] = {
     "Too little to train on": too_little,
     "Vectors and ledger differ": vectors_gone,
     "A document is quarantined": secret,
+    "The journal is not there": no_journal,
+    "The morning says no": worse_in_the_morning,
     "A night was missed": missed,
     "No alert arrives": nobody_told,
     "The ledger is damaged": ledger_damaged,

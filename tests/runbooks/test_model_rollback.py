@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.flows.interactions import asked
-from tests.runbooks.stage import Scene, Stage, damage, play, raise_curtain, scenes, two_nights
+from tests.runbooks.stage import Scene, Stage, damage, play, scenes
 from web4_agent.domain.ids import AdapterVersion
 from web4_agent.domain.queries import Flaw
 from web4_agent.records import documents, interactions
+from web4_agent.storage.lock import exclusive
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "runbooks" / "model_rollback.md"
 SCENES = {scene.title: scene for scene in scenes(PAGE)}
@@ -49,6 +50,11 @@ def newer_loops(stage: Stage) -> None:
         interactions.add(connection, [*good, *bad])
 
 
+def night_runs(stage: Stage) -> None:
+    stage.leaves.enter_context(exclusive(stage.world.home.night_lock, doing="a night"))
+    stage.acts["the night is stopped"] = stage.leaves.close
+
+
 def older_is_gone(stage: Stage) -> None:
     shutil.rmtree(stage.world.home.adapter(AdapterVersion(stage.words["OLDER"])))
 
@@ -63,6 +69,7 @@ STATES = {
     "A version is refused": older_is_damaged,
     "What serves does not follow": serving_is_stale,
     "It was rolled back by itself": newer_loops,
+    "A night is running": night_runs,
     "A version's folder is gone": older_is_gone,
 }
 
@@ -72,10 +79,10 @@ def test_every_part_of_the_page_has_a_state() -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES.values(), ids=lambda scene: scene.title)
-def test_the_commands_do_what_the_page_says(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = raise_curtain(tmp_path, monkeypatch)
-    two_nights(stage)
-    STATES[scene.title](stage)
-    play(stage, scene)
+def test_the_commands_do_what_the_page_says(scene: Scene, after_two_nights: Stage) -> None:
+    stage = after_two_nights
+    with stage.leaves:
+        STATES[scene.title](stage)
+        play(stage, scene)
     with stage.world.database.read() as connection:
         assert documents.contradictions(connection) == []

@@ -48,12 +48,12 @@ $(BIN)/python:
 
 $(READY): $(BIN)/python pyproject.toml constraints.txt
 	@echo "== installing Web4 Agent and what it needs (about 2 minutes the first time)"
-	$(PIP) install --progress-bar on -c constraints.txt torch -e .
+	$(PIP) install --progress-bar on -c constraints.txt torch -e '.[train]'
 	@touch $@
 
 $(DEV_READY): $(READY)
 	@echo "== installing what the tests need"
-	$(PIP) install --progress-bar on -c constraints.txt -e '.[dev]'
+	$(PIP) install --progress-bar on -c constraints.txt -e '.[train,dev]'
 	@touch $@
 
 $(MODELS): $(BIN)/python constraints.txt

@@ -28,7 +28,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0 done, 1 the answer is no, 2 to 13 as `domain/errors.py` says, 70 a bug."""
+    """Entry point. Exit codes: 0 done, 1 the answer is no, 2 to 15 as `domain/errors.py` says, 70 a bug."""
     sys.exit(run(sys.argv[1:]))
 
 

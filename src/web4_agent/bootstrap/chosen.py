@@ -21,6 +21,8 @@ from web4_agent.domain.verdicts import GatePolicy
 from web4_agent.settings import Settings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -294,6 +296,12 @@ class Chosen:
         configured = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
         user = os.environ.get("USER") or str(os.getuid())
         return SystemdTimers(Path(configured).expanduser() / "systemd" / "user", user), CronTimers()
+
+    def log_lines(self) -> "AbstractContextManager[object]":
+        """What is logged, on standard error, while a command that runs until it is stopped does."""
+        from web4_agent.pipeline.log_lines import lines_on
+
+        return lines_on(self.settings.log.format)
 
     @cached_property
     def tracer(self) -> "Tracer":

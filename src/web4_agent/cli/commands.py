@@ -23,6 +23,7 @@ from web4_agent.cli import (
     index,
     init,
     keys,
+    metrics,
     morning,
     probation,
     quarantine,
@@ -39,6 +40,7 @@ from web4_agent.cli import (
     up,
     why,
 )
+from web4_agent.cli.examples import add_examples
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +78,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(collections.app, name="collections")
     app.add_typer(tools.app, name="tools")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(metrics.app, name="metrics")
     app.add_typer(schedule.app, name="schedule")
     app.add_typer(alerts.app, name="alerts")
     app.add_typer(gate.app, name="gate")
     app.add_typer(quarantine.app, name="quarantine")
+    add_examples(app)

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from web4_agent.cli.examples import ROOT_EXAMPLES
 from web4_agent.domain import errors
 from web4_agent.domain.errors import Web4Error
 
@@ -21,7 +22,7 @@ app = typer.Typer(
     name="web4-agent",
     help="A local language model that learns its team's journal every night, and proves it.",
     no_args_is_help=True,
-    add_completion=False,
+    epilog=ROOT_EXAMPLES,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

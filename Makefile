@@ -10,12 +10,13 @@ MODELS := $(VENV)/.ready-models
 CLIENTS := $(VENV)/.ready-clients
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check lint types floors bench clean help
+.PHONY: demo test check lint types floors bench docs clean help
 
 help:
 	@echo "make demo   a whole day, night and morning on the journal that ships"
 	@echo "make test   the tests"
 	@echo "make check  lint, types, floors and tests: what CI runs"
+	@echo "make docs   the reference pages, from the code"
 	@echo "make bench  the benchmarks, each with its baseline in the same run"
 
 demo: $(READY) $(MODELS)
@@ -40,6 +41,9 @@ floors: $(DEV_READY)
 
 bench: $(DEV_READY) $(MODELS)
 	$(BIN)/python benchmarks/run.py
+
+docs: $(DEV_READY)
+	$(BIN)/python -m tests.reference
 
 $(BIN)/python:
 	@echo "== making $(VENV)"

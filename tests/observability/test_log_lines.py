@@ -3,22 +3,12 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.gateway.running import Running, running
-from web4_agent.backends.engines.scripted import Script
+from tests.observability.conftest import Traced
 from web4_agent.pipeline.log_lines import JsonLines, Waiting, lines_on
 
 log = logging.getLogger("web4_agent.tests")
-
-
-@pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("logged"), Script(answers={})) as one:
-        yield one
 
 
 def as_json(message: str, *values: object) -> dict[str, object]:
@@ -27,11 +17,11 @@ def as_json(message: str, *values: object) -> dict[str, object]:
     return found
 
 
-def test_a_request_is_one_line_with_its_figures_and_without_its_words(asked: Running) -> None:
+def test_a_request_is_one_line_with_its_figures_and_without_its_words(traced: Traced) -> None:
     stream = io.StringIO()
     with lines_on("json", stream):
-        response = asked.chat("a secret plan for the harbour").headers["x-web4-response-id"]
-        asked.logged(response)
+        response = traced.gateway.chat("a secret plan for the harbour").headers["x-web4-response-id"]
+        traced.gateway.logged(response)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     told = [line for line in lines if line.get("event") == "gateway.request"]
     assert len(told) == 1
@@ -42,10 +32,10 @@ def test_a_request_is_one_line_with_its_figures_and_without_its_words(asked: Run
     assert "harbour" not in stream.getvalue()
 
 
-def test_text_lines_are_the_same_for_people(asked: Running) -> None:
+def test_text_lines_are_the_same_for_people(traced: Traced) -> None:
     stream = io.StringIO()
     with lines_on("text", stream):
-        asked.logged(asked.chat("hello").headers["x-web4-response-id"])
+        traced.gateway.logged(traced.gateway.chat("hello").headers["x-web4-response-id"])
     line = next(one for one in stream.getvalue().splitlines() if "gateway.request" in one)
     assert " INFO web4_agent.gateway.relay gateway.request response=w4-" in line
     assert " status=ok " in line

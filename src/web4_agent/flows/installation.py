@@ -29,6 +29,15 @@ _WEIGHT_PURPOSES = {
 }
 
 
+def loads(library: str) -> bool:
+    """Whether the system's loader finds it, by the name of its file."""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What the settings of a home ask for; without a home, what its defaults would. `models_ready`: a home that has
@@ -60,7 +69,7 @@ class Installed:
 
     find: Callable[[str], object | None] = find_spec
     version: Callable[[str], str] = version
-    library: Callable[[str], bool] = lambda name: _loads(name)
+    library: Callable[[str], bool] = loads
 
 
 def installation(needs: Needs, installed: Installed | None = None) -> tuple[Piece, ...]:
@@ -85,14 +94,6 @@ def _libraries(needs: Needs, installed: Installed) -> Iterator[Piece]:
         present = installed.library(_THREADS)
         detail = "llama.cpp's threads" if present else "llama.cpp's threads: the engine can't start without it"
         yield Piece(_THREADS, present, needs.embedded_engine, detail, "" if present else "apt-get install libgomp1")
-
-
-def _loads(name: str) -> bool:
-    try:
-        ctypes.CDLL(name)
-    except OSError:
-        return False
-    return True
 
 
 def _weights(needs: Needs, installed: Installed) -> Iterator[Piece]:

@@ -70,11 +70,23 @@ def test_a_traceback_is_in_the_line_of_its_error() -> None:
     assert "ValueError: broken" in line["traceback"]
 
 
-def test_a_reader_that_stops_costs_lines_and_is_counted() -> None:
+def test_a_reader_that_stops_costs_lines_and_is_told_how_many() -> None:
     waiting = Waiting(lines=2)
-    for number in range(5):
+
+    def say(number: int) -> None:
         waiting.emit(logging.LogRecord("web4_agent", logging.INFO, "", 1, "x.y n=%d", (number,), None))
+
+    def read() -> list[str]:
+        return [waiting.queue.get_nowait().getMessage() for _ in range(waiting.queue.qsize())]
+
+    for number in range(5):
+        say(number)
     assert waiting.dropped == 3
+    assert read() == ["x.y n=0", "x.y n=1"]
+    say(5)
+    say(6)
+    assert read() == ["x.y n=5", "log.lines_dropped lines=3"]
+    assert waiting.dropped == 4
 
 
 def test_afterwards_the_loggers_are_as_they_were(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
 from typing import Literal, TextIO
@@ -47,13 +47,14 @@ def lines_on(form: LogFormat, stream: TextIO | None = None) -> Iterator["Waiting
 
 
 class Waiting(QueueHandler):
-    """Takes lines in a microsecond. `dropped`: those that came while the queue was full."""
+    """Takes lines in a microsecond. `dropped`: those that came while the queue was full; a line says how many, once there
+    is room again."""
 
     queue: "queue.Queue[logging.LogRecord]"
 
     def __init__(self, lines: int = WAITING_LINES) -> None:
         super().__init__(queue.Queue(lines))
-        self.dropped = 0
+        self.dropped = self._told = 0
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """As it is: the reader is a thread, not a process, and wants the fields apart."""
@@ -64,6 +65,11 @@ class Waiting(QueueHandler):
             self.queue.put_nowait(record)
         except queue.Full:
             self.dropped += 1
+            return
+        if new := self.dropped - self._told:
+            with suppress(queue.Full):  # told with the next line that fits
+                self.queue.put_nowait(_of_dropped(new))
+                self._told += new
 
 
 class TextLines(logging.Formatter):
@@ -87,6 +93,10 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+def _of_dropped(lines: int) -> logging.LogRecord:
+    return logging.LogRecord(__name__, logging.WARNING, __file__, 0, "log.lines_dropped lines=%d", (lines,), None)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

@@ -47,8 +47,8 @@ def lines_on(form: LogFormat, stream: TextIO | None = None) -> Iterator["Waiting
 
 
 class Waiting(QueueHandler):
-    """Takes lines in a microsecond. `dropped`: those that came while the queue was full; a line says how many, once there
-    is room again."""
+    """Takes lines in a microsecond. `dropped`: those that came while the queue was full; a line says how many, once
+    there is room again."""
 
     queue: "queue.Queue[logging.LogRecord]"
 

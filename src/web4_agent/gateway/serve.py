@@ -120,9 +120,7 @@ class Gateway:
             room, Admission(chosen.parallel, chosen.queue, chosen.queue_timeout_s), runtime.settings.engine.timeout_s
         )
         metrics.watch_log(lambda: log.health)
-        metrics.add(
-            LedgerMetrics(partial(vitals, runtime.vital_parts()), lambda: room.state.version if room.running else None)
-        )
+        metrics.add(self._ledger_metrics(room))
         relay = RelayParts(
             serving, upstream, log.add, metrics, chosen.model, chosen.show_sources, self._request_tracer()
         )
@@ -138,6 +136,10 @@ class Gateway:
             runtime.settings.engine.base or runtime.settings.model.base,
             chosen.max_body_bytes,
         )
+
+    def _ledger_metrics(self, room: EngineRoom) -> LedgerMetrics:
+        read = partial(vitals, self._runtime.vital_parts())
+        return LedgerMetrics(read, lambda: room.state.version if room.running else None)
 
     def _request_tracer(self) -> RequestTracer:
         told = self._runtime.settings.tracing

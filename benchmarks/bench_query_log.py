@@ -168,7 +168,7 @@ def fill(path: Path, rows: int) -> None:
         SELECT printf('%x', n), strftime('%Y-%m-%d %H:%M:%f000', {start.timestamp()} + n * {step_s}, 'unixepoch'),
           'chat', 'c', CASE n % {len(ROUTES)} {routes} END, '', 'a-' || (n * {DAYS} / {rows}),
           CASE n % 50 WHEN 7 THEN 'error' ELSE 'ok' END, 700.0 + (n * 7919) % 4000, 30.0 * (n % 3), 200.0, 200, 120,
-          n % 2, 1, '[]', '[]', '', 0, '' FROM number"""
+          n % 2, 1, '[]', '[]', '', 0, '', '' FROM number"""
     )
     hour = "substr(at_utc, 1, 13) || ':00:00.000000'"
     database.execute(

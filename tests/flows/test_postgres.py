@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from web4_agent.domain.alerts import AlertEvent, ChannelName
 from web4_agent.domain.documents import DocumentState
 from web4_agent.domain.errors import BusyError
 from web4_agent.domain.ids import BASE
+from web4_agent.domain.maintenance import Outcome, Rhythm, Upkeep
 from web4_agent.domain.queries import Route, Status
 from web4_agent.domain.runs import RunState
 from web4_agent.flows.alerting import AlertingParts, Delivery, deliver
@@ -29,14 +31,15 @@ from web4_agent.flows.backing_up import back_up, restore
 from web4_agent.flows.exporting import ExportParts, export
 from web4_agent.flows.feedback import FeedbackParts, give
 from web4_agent.flows.forgetting import ForgetRequest, forget
+from web4_agent.flows.maintenance import MaintenanceParts, maintain
 from web4_agent.flows.provenance import ProvenanceParts, why
 from web4_agent.flows.query_log import QueryLog
 from web4_agent.flows.referencing import ReferenceParts, ReferenceRequest, forget_folder, index_references
-from web4_agent.flows.reporting import ReportingParts, hot, report, satisfaction
+from web4_agent.flows.reporting import ReportingParts, hot, nights, report, satisfaction
 from web4_agent.flows.rollback import roll_back
 from web4_agent.flows.tooling import ToolParts, use_ecosystem
 from web4_agent.records import alerts, chunks, interactions
-from web4_agent.storage.database import Database, metadata
+from web4_agent.storage.database import MAINTENANCE_KEY, Database, metadata
 from web4_agent.storage.migrations import migrate
 from web4_agent.storage.spill import SpillFile
 
@@ -67,6 +70,8 @@ def test_a_night_is_promoted_and_rolled_back(world: World) -> None:
     assert report.state is RunState.PROMOTED, report.verdicts[-1].reasons
     assert states(world) == {DocumentState.HISTORICAL: 6}
     check_invariants(world)
+    found = nights(ReportingParts(world.database, world.clock)).nights[0]
+    assert (found.run, found.documents, found.verdict is not None) == (report.run, 6, True)
     roll_back(world.rollback_parts(), BASE)
     assert states(world) == {DocumentState.QUARANTINED: 6}
     check_invariants(world)
@@ -97,6 +102,18 @@ def test_a_second_machine_on_the_same_ledger_is_refused(world: World, tmp_path: 
         other.night()
     assert other.night().state is RunState.PROMOTED
     other.database.close()
+
+
+def test_maintenance_is_on_record_and_no_two_machines_do_it_at_once(world: World) -> None:
+    parts = MaintenanceParts(
+        world.database, world.home, {task: partial(Outcome, f"{task} is well") for task in Upkeep}, world.clock
+    )
+    held = world.database.exclusive(doing="a test", key=MAINTENANCE_KEY)
+    with held, pytest.raises(BusyError, match="another machine"):
+        maintain(parts, Rhythm.WEEKLY)
+    found = maintain(parts, Rhythm.QUARTERLY)
+    assert all(one.last_utc is not None and not one.behind for one in found.dues)
+    assert len(found.tasks) == len(Upkeep)
 
 
 def test_words_are_found_and_no_query_syntax_is_understood(world: World) -> None:

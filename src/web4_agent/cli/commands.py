@@ -25,6 +25,7 @@ from web4_agent.cli import (
     keys,
     metrics,
     morning,
+    nights,
     probation,
     quarantine,
     report,
@@ -38,6 +39,7 @@ from web4_agent.cli import (
     status,
     tools,
     up,
+    upkeep,
     why,
 )
 from web4_agent.cli.examples import add_examples
@@ -63,10 +65,14 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor.command)
     app.command("backup")(backup.command)
     app.command("restore")(restore.command)
-    app.command("report")(report.command)
-    app.command("distribution")(distribution.command)
-    app.command("satisfaction")(satisfaction.command)
-    app.command("hot")(hot.command)
+    app.command("report", epilog=report.EXAMPLE)(report.command)
+    app.command("distribution", epilog=distribution.EXAMPLE)(distribution.command)
+    app.command("satisfaction", epilog=satisfaction.EXAMPLE)(satisfaction.command)
+    app.command("hot", epilog=hot.EXAMPLE)(hot.command)
+    app.command("nights", epilog=nights.EXAMPLE)(nights.command)
+    app.command("weekly", epilog=upkeep.WEEKLY_EXAMPLE)(upkeep.weekly)
+    app.command("monthly", epilog=upkeep.MONTHLY_EXAMPLE)(upkeep.monthly)
+    app.command("quarterly", epilog=upkeep.QUARTERLY_EXAMPLE)(upkeep.quarterly)
     app.command("feedback")(feedback.command)
     app.command("why")(why.command)
     app.command("export")(export.command)

@@ -1,36 +1,46 @@
 """`web4-agent distribution`: is the model answering from what it was trained on?"""
 
-import typer
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from web4_agent.cli.options import DaysOption, HomeOption, JsonOption
-from web4_agent.cli.reporting_tables import NOTHING_YET, bar, checks_table, milliseconds, percent
-from web4_agent.cli.screen import console, row, table
+from web4_agent.cli.forms import ForceOption, FormOption, JsonAlias, OutOption, present, wanted
+from web4_agent.cli.options import DaysOption, HomeOption
+from web4_agent.cli.reporting_tables import NOTHING_YET, bar, checks_grid, milliseconds, percent
+from web4_agent.domain.sheets import Sheet, grid, lines
+
+if TYPE_CHECKING:
+    from web4_agent.flows.reporting import Distribution
+
+EXAMPLE = "Example: web4-agent distribution --days 30 --format markdown"
 
 
-def command(home: HomeOption = None, days: DaysOption = 7, as_json: JsonOption = False) -> None:
+def command(
+    home: HomeOption = None,
+    days: DaysOption = 7,
+    form: FormOption = None,
+    out: OutOption = None,
+    force: ForceOption = False,
+    as_json: JsonAlias = False,
+) -> None:
     """The share of each route, with its latencies, against the targets of training-first."""
     from web4_agent.bootstrap import open_home
     from web4_agent.flows.reporting import distribution
-    from web4_agent.storage.payload import to_json
 
+    how = wanted(form, out, force=force, as_json=as_json)
     runtime = open_home(home, follow=False)
     try:
         found = distribution(runtime.reporting_parts(), days)
     finally:
         runtime.close()
-    if as_json:
-        typer.echo(to_json(found))
-        return
-    out = console()
+    present(sheet(found, days), asdict(found), how, "distribution")
+
+
+def sheet(found: "Distribution", days: int) -> Sheet:
+    title = f"Routes from {found.start} to {found.end}"
     if not found.queries:
-        out.print(NOTHING_YET.format(days=days), markup=False, soft_wrap=True)
-        return
-    shown = table(
-        f"Routes of {found.queries:,} queries", "route", "queries", "share", "", "average", "p95", "retrieval"
-    )
-    for one in found.routes:
-        row(
-            shown,
+        return Sheet(title, (lines(NOTHING_YET.format(days=days)),))
+    rows: list[tuple[object, ...]] = [
+        (
             one.route,
             f"{one.figures.queries:,}",
             percent(one.share.value),
@@ -39,5 +49,8 @@ def command(home: HomeOption = None, days: DaysOption = 7, as_json: JsonOption =
             milliseconds(one.figures.p95_ms),
             milliseconds(one.figures.retrieval_ms),
         )
-    out.print(shown)
-    out.print(checks_table(found.checks))
+        for one in found.routes
+    ]
+    columns = ("route", "queries", "share", "", "average", "p95", "retrieval")
+    shown = grid(f"Routes of {found.queries:,} queries", columns, rows, tuple(name for name in columns[1:] if name))
+    return Sheet(title, (shown, checks_grid(found.checks)))

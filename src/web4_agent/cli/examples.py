@@ -66,6 +66,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "distribution": ("web4-agent distribution --days 14",),
     "satisfaction": ("web4-agent satisfaction",),
     "hot": ("web4-agent hot --days 30",),
+    "nights": ("web4-agent nights", "web4-agent nights --format html --out nights.html"),
+    "weekly": (
+        "web4-agent weekly",
+        "web4-agent weekly --quick                       # leave out what takes minutes",
+    ),
+    "monthly": ("web4-agent monthly", "web4-agent monthly --format markdown --out monthly.md"),
+    "quarterly": ("web4-agent quarterly --quick",),
     "feedback": ('web4-agent feedback w4-0190000000a0123456789 down --comment "the port is 7420"',),
     "why": ("web4-agent why w4-0190000000a0123456789",),
     "export": ("web4-agent export --days 30 --out queries.jsonl",),

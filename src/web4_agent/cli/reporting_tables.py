@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
-from web4_agent.cli.screen import row, table
+from web4_agent.domain.sheets import Cell, Grid, Tone, grid
 
 if TYPE_CHECKING:
     from web4_agent.flows.reporting import TargetCheck
 
 NOTHING_YET = "no query was logged in the last {days} days; queries are logged by the gateway: web4-agent serve"
 BAR_CHARS = 30
+_TONES = {"ok": Tone.GOOD, "warn": Tone.DOUBTFUL, "alarm": Tone.BAD}
 
 
 def percent(share: float | None) -> str:
@@ -22,16 +21,22 @@ def milliseconds(value: float) -> str:
     return f"{value:,.0f} ms" if value else "-"
 
 
+def score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
 def bar(share: float) -> str:
     return "█" * round(BAR_CHARS * share) or "▏"
 
 
-def checks_table(checks: Sequence["TargetCheck"]) -> Table:
-    made = table("Targets", "target", "aimed at", "measured", "95 % interval", "status")
+def checks_grid(checks: Sequence["TargetCheck"]) -> Grid:
+    rows: list[tuple[object, ...]] = []
     for one in checks:
+        status = Cell(one.status, _TONES.get(one.status, Tone.PLAIN))
         if one.target.unit == "ms":
-            row(made, one.target.name, one.target.aim, milliseconds(one.measured), "", one.status)
+            rows.append((one.target.name, one.target.aim, milliseconds(one.measured), "", status))
         else:
             between = f"{100 * one.low:.1f} - {100 * one.high:.1f} %"
-            row(made, one.target.name, one.target.aim, percent(one.measured), between, one.status)
-    return made
+            rows.append((one.target.name, one.target.aim, percent(one.measured), between, status))
+    columns = ("target", "aimed at", "measured", "95 % interval", "status")
+    return grid("Targets", columns, rows, ("measured", "95 % interval"))

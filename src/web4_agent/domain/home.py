@@ -37,6 +37,10 @@ class Home:
         return self.root / "locks" / "evaluation.lock"
 
     @property
+    def maintenance_lock(self) -> Path:
+        return self.root / "locks" / "maintenance.lock"
+
+    @property
     def adapters(self) -> Path:
         return self.root / "adapters"
 

@@ -15,6 +15,10 @@ class TrainPolicy:
     epochs: int = 1
     warmup_steps: int = 3
     final_rate_fraction: float = 0.1
+    carry_moments: bool = True
+    """Whether the optimiser goes on where the parent's night stopped."""
+    full_rate_steps: int = 0
+    """A night of fewer steps trains at the rate times the root of its part of them; 0: every night at full rate."""
     clip: float = 1.0
     tokens_per_step: int = 4096
     max_sample_tokens: int = 1024

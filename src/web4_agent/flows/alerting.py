@@ -135,6 +135,12 @@ def retry(parts: AlertingParts, ids: Sequence[AlertId] | None) -> int:
         return alerts.retry(connection, ids, parts.now())
 
 
+def undelivered(parts: AlertingParts) -> int:
+    """How many deliveries were given up in the last two weeks, or wait after an attempt that failed."""
+    with parts.database.read() as connection:
+        return len(alerts.undelivered(connection, parts.now() - STALE_AFTER))
+
+
 def pause_after(attempts: int, drawn: float) -> timedelta:
     """1, 2, 4 … minutes, six hours at most, a fifth more or less; `drawn` from 0 to 1."""
     doublings = min(attempts - 1, 20)

@@ -96,16 +96,19 @@ def audit_when_due(make: Callable[[], AuditParts]) -> Audit | None:
     """
     try:
         parts = make()
-        with parts.database.begin() as connection:
-            pointer = adapters.read_pointer(connection)
-            versions = [adapter.version for adapter in adapters.lineage(connection, pointer.production)]
-            recent = calibrations.audited(connection, versions, parts.now() - EVERY)
-        if recent or pointer.production == pointer.golden:
-            return None
-        return audit(parts)
+        return audit(parts) if is_due(parts) else None
     except Web4Error as error:
         log.warning("gate.audit_failed reason=%s", error.message)
         return None
+
+
+def is_due(parts: AuditParts) -> bool:
+    """Whether there is anything to audit, and nothing of this lineage was audited for a week."""
+    with parts.database.read() as connection:
+        pointer = adapters.read_pointer(connection)
+        versions = [adapter.version for adapter in adapters.lineage(connection, pointer.production)]
+        recent = calibrations.audited(connection, versions, parts.now() - EVERY)
+    return not recent and pointer.production != pointer.golden
 
 
 def _golden(parts: AuditParts, version: AdapterVersion) -> tuple[Margin, ...]:

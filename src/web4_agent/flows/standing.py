@@ -5,9 +5,10 @@ from datetime import datetime
 
 from web4_agent.domain.adapters import Adapter, Pointer
 from web4_agent.domain.documents import DocumentState
+from web4_agent.domain.maintenance import Due
 from web4_agent.domain.runs import Run
 from web4_agent.domain.verdicts import Verdict
-from web4_agent.records import adapters, collections, documents, links, rejections, runs, timeline, verdicts
+from web4_agent.records import adapters, collections, documents, links, rejections, runs, timeline, upkeep, verdicts
 from web4_agent.storage.database import Database
 
 RECENT = 5
@@ -50,6 +51,12 @@ def standing(database: Database) -> Standing:
             open_night=runs.open_run(connection, "night"),
             nights=tuple(runs.recent(connection, "night", RECENT)),
         )
+
+
+def maintenance(database: Database, now: datetime) -> tuple[Due, ...]:
+    """When each rhythm of maintenance was last done, and when it is due. Raises DatabaseError."""
+    with database.read() as connection:
+        return upkeep.standing(connection, now)
 
 
 def versions(database: Database) -> tuple[Version, ...]:

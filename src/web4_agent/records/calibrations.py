@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, PrimaryKeyConstraint, String, Table, Text, select
+from sqlalchemy import Column, Connection, PrimaryKeyConstraint, String, Table, Text, func, select
 
 from web4_agent.domain.calibration import Audit, Calibration, GateIdentity
 from web4_agent.domain.ids import AdapterVersion
@@ -44,6 +44,12 @@ def latest(connection: Connection, of: GateIdentity) -> Calibration | None:
     query = select(calibrations.c.body).where(calibrations.c.identity == _key(of))
     body = connection.execute(query.order_by(calibrations.c.at_utc.desc())).scalar()
     return from_json(Calibration, body) if body else None
+
+
+def newest(connection: Connection) -> datetime | None:
+    """When any gate was last calibrated."""
+    moment: datetime | None = connection.execute(select(func.max(calibrations.c.at_utc))).scalar_one_or_none()
+    return moment
 
 
 def put_audit(connection: Connection, audit: Audit) -> None:

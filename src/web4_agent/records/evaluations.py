@@ -63,6 +63,15 @@ def recent(connection: Connection, count: int, version: AdapterVersion | None = 
     return [from_json(Evaluation, body) for body in connection.execute(query).scalars()]
 
 
+def latest_complete(connection: Connection, version: AdapterVersion | None = None) -> Evaluation | None:
+    """The newest that asked every harness all of its items; of one version or of any."""
+    query = select(evaluations.c.body).where(evaluations.c.complete).order_by(evaluations.c.at_utc.desc()).limit(1)
+    if version is not None:
+        query = query.where(evaluations.c.version == version)
+    body = connection.execute(query).scalar()
+    return from_json(Evaluation, body) if body else None
+
+
 def accept(connection: Connection, row: Acceptance) -> None:
     """Keep a reason, in place of one given before for the same gate."""
     values: dict[str, object] = {

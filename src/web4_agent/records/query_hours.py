@@ -55,6 +55,7 @@ BUCKET_RATIO = 1.05
 LARGEST_BUCKET = 390
 """From 1.05^390 ms, two days, on; the first one holds all below 1.05 ms."""
 _PER_LOG = 1.0 / math.log(BUCKET_RATIO)
+_MIDDLES_MS = tuple(math.pow(BUCKET_RATIO, bucket + 0.5) for bucket in range(LARGEST_BUCKET + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,15 @@ def together(parts: Iterable[Totals]) -> Totals:
     return Totals(*(sum(column) for column in columns))
 
 
+def merged(parts: Iterable[dict[int, int]]) -> dict[int, int]:
+    """The counts of several sets of buckets, added up."""
+    found: dict[int, int] = {}
+    for part in parts:
+        for bucket, count in part.items():
+            found[bucket] = found.get(bucket, 0) + count
+    return found
+
+
 def bucket_of(latency_ms: float) -> int:
     """Raises ValueError or OverflowError when it is no finite number."""
     if latency_ms < BUCKET_RATIO:
@@ -145,18 +155,20 @@ def bucket_of(latency_ms: float) -> int:
     return min(LARGEST_BUCKET, int(math.log(latency_ms) * _PER_LOG))
 
 
+def bucket_ms(bucket: int) -> float:
+    """The geometric middle of a bucket: at most 2.5 % from any latency in it."""
+    return _MIDDLES_MS[bucket]
+
+
 def quantile_ms(buckets: Sequence[dict[int, int]], share: float) -> float:
     """The latency that `share` of the queries in these buckets do not exceed, within 2.5 %; 0 where there are none."""
-    merged: dict[int, int] = {}
-    for one in buckets:
-        for bucket, count in one.items():
-            merged[bucket] = merged.get(bucket, 0) + count
-    wanted = math.ceil(share * sum(merged.values()))
+    counts = merged(buckets)
+    wanted = math.ceil(share * sum(counts.values()))
     seen = 0
-    for bucket in sorted(merged):
-        seen += merged[bucket]
+    for bucket in sorted(counts):
+        seen += counts[bucket]
         if seen >= wanted:
-            return math.pow(BUCKET_RATIO, bucket + 0.5)
+            return bucket_ms(bucket)
     return 0.0
 
 

@@ -1,10 +1,12 @@
 """The runs and steps tables: which flow ran for which day, and which of its steps are committed."""
 
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Date,
     Float,
@@ -90,6 +92,55 @@ def recent(connection: Connection, flow: str, count: int) -> list[Run]:
     return [_run(row) for row in connection.execute(query)]
 
 
+def number_of(connection: Connection, flow: str, since: date | None = None) -> int:
+    """How many runs of a flow there are, of the day `since` and later ones where it is given."""
+    query = select(func.count()).select_from(runs).where(*_of(flow, since))
+    return int(connection.execute(query).scalar_one())
+
+
+def page(connection: Connection, flow: str, since: date | None, count: int, skip: int) -> list[Run]:
+    """`count` runs of a flow, newest first, without the newest `skip`; `since` as for `number_of`."""
+    query = select(runs).where(*_of(flow, since)).order_by(runs.c.started_utc.desc(), runs.c.id.desc())
+    return [_run(row) for row in connection.execute(query.limit(count).offset(skip))]
+
+
+def payloads(connection: Connection, of: Sequence[RunId], names: Collection[str]) -> dict[tuple[RunId, str], str]:
+    """What these steps of these runs left, by run and name; a step that is not committed is not there."""
+    query = select(steps.c.run, steps.c.name, steps.c.payload).where(steps.c.run.in_(of), steps.c.name.in_(names))
+    return {(RunId(row.run), row.name): row.payload for row in connection.execute(query)}
+
+
+def seconds(connection: Connection, of: Sequence[RunId]) -> dict[RunId, float]:
+    """How long the committed steps of these runs took in all."""
+    query = select(steps.c.run, func.sum(steps.c.seconds)).where(steps.c.run.in_(of)).group_by(steps.c.run)
+    return {RunId(row[0]): float(row[1]) for row in connection.execute(query)}
+
+
+def latest_steps(connection: Connection, flows: Collection[str]) -> dict[str, StepRecord]:
+    """The newest committed step of each name, over all runs of these flows."""
+    newest = (
+        select(steps.c.name, func.max(steps.c.committed_utc).label("at"))
+        .join(runs, runs.c.id == steps.c.run)
+        .where(runs.c.flow.in_(flows))
+        .group_by(steps.c.name)
+        .subquery()
+    )
+    query = (
+        select(steps)
+        .join(runs, runs.c.id == steps.c.run)
+        .join(newest, (newest.c.name == steps.c.name) & (newest.c.at == steps.c.committed_utc))
+        .where(runs.c.flow.in_(flows))
+    )
+    return {row.name: _step(row) for row in connection.execute(query)}
+
+
+def last_ended(connection: Connection, flow: str, state: RunState) -> datetime | None:
+    """When a run of this flow last ended so."""
+    query = select(func.max(runs.c.ended_utc)).where(runs.c.flow == flow, runs.c.state == state)
+    moment: datetime | None = connection.execute(query).scalar_one_or_none()
+    return moment
+
+
 def last_moment(connection: Connection) -> datetime | None:
     """The latest time any step was committed, to notice a clock that was set back."""
     moment: datetime | None = connection.execute(select(func.max(steps.c.committed_utc))).scalar_one_or_none()
@@ -128,10 +179,15 @@ def commit_step(connection: Connection, record: StepRecord) -> None:
 def committed(connection: Connection, run: RunId) -> dict[str, StepRecord]:
     """The run's committed steps by name, in the order they were committed."""
     query = select(steps).where(steps.c.run == run).order_by(steps.c.committed_utc, steps.c.name)
-    return {
-        row.name: StepRecord(row.run, row.name, row.seconds, row.committed_utc, row.payload, row.peak_rss_bytes)
-        for row in connection.execute(query)
-    }
+    return {row.name: _step(row) for row in connection.execute(query)}
+
+
+def _of(flow: str, since: date | None) -> list[ColumnElement[bool]]:
+    return [runs.c.flow == flow, *([runs.c.day >= since] if since is not None else [])]
+
+
+def _step(row) -> StepRecord:  # type: ignore[no-untyped-def] # a row of this table
+    return StepRecord(row.run, row.name, row.seconds, row.committed_utc, row.payload, row.peak_rss_bytes)
 
 
 def _run(row) -> Run:  # type: ignore[no-untyped-def] # a row of this table

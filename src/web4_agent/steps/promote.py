@@ -18,6 +18,8 @@ from web4_agent.storage.payload import to_json
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 MANIFEST = "MANIFEST.json"
+MOMENTS = "optimizer.safetensors"
+"""The trainer's, for the next night; not every trainer leaves any, and nothing that is served depends on them."""
 
 
 def version_of(folder: Path, artefact: str) -> tuple[AdapterVersion, ContentHash, ContentHash]:
@@ -36,6 +38,8 @@ def publish_adapter(candidate: Path, home: Home, artefact: str, manifest: Manife
     def build(folder: Path) -> None:
         for name in (CONFIG, WEIGHTS, artefact):
             shutil.copyfile(candidate / name, folder / name)
+        if (candidate / MOMENTS).is_file():
+            shutil.copyfile(candidate / MOMENTS, folder / MOMENTS)
         (folder / MANIFEST).write_text(to_json(manifest, indent=1), encoding="utf-8")
         _require(folder / artefact, manifest.artefact_hash)
         _require(folder / WEIGHTS, manifest.weights_hash)

@@ -30,6 +30,8 @@ CHECKPOINT_TRIES = 6
 """Each waits for readers as long as `BUSY_TIMEOUT_MS`."""
 NIGHT_KEY = 0x57454234
 """The advisory lock's number: 'WEB4' in ASCII."""
+MAINTENANCE_KEY = NIGHT_KEY + 1
+"""Another one: a maintenance calls what takes the night's."""
 _READS = "web4_reads"
 
 
@@ -83,8 +85,8 @@ class Database:
                 yield connection
 
     @contextmanager
-    def exclusive(self, *, doing: str) -> Iterator[None]:
-        """Hold the ledger for one run on all machines that share it; never waits.
+    def exclusive(self, *, doing: str, key: int = NIGHT_KEY) -> Iterator[None]:
+        """Hold the ledger, or what another key stands for, for one run on all machines that share it; never waits.
 
         PostgreSQL has an advisory lock, which goes with its connection; a SQLite file is one machine's, whose file lock
         is enough. Raises BusyError.
@@ -94,7 +96,7 @@ class Database:
             return
         with translated_sql_errors(self.name), self._engine.connect() as pooled:
             connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
-            if not connection.execute(select(func.pg_try_advisory_lock(NIGHT_KEY))).scalar():
+            if not connection.execute(select(func.pg_try_advisory_lock(key))).scalar():
                 raise BusyError(
                     f"another machine holds the ledger {self.name}; this one wanted {doing}",
                     "wait for it to end, then type the same command again",
@@ -102,7 +104,7 @@ class Database:
             try:
                 yield
             finally:
-                connection.execute(select(func.pg_advisory_unlock(NIGHT_KEY)))
+                connection.execute(select(func.pg_advisory_unlock(key)))
 
     def snapshot(self, out: Path) -> bool:
         """Write a whole, consistent copy to `out` while others read and write. False where the server must do it."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,3 +97,12 @@ def test_the_rate_warms_up_for_three_steps_and_decays_to_a_tenth() -> None:
 def test_a_night_of_few_steps_warms_up_for_a_quarter_of_them_at_most() -> None:
     assert [rate_factor(step, 4, TrainPolicy()) for step in range(2)] == [0.5, 1.0]
     assert rate_factor(0, 1, TrainPolicy()) == 1.0
+
+
+def test_a_short_night_goes_at_a_lower_rate_and_a_long_one_at_the_whole() -> None:
+    policy = TrainPolicy(full_rate_steps=16)
+    assert max(rate_factor(step, 4, policy) for step in range(4)) == pytest.approx(0.5)
+    assert rate_factor(0, 1, policy) == pytest.approx(0.25)
+    assert [rate_factor(step, 20, policy) for step in range(20)] == [
+        rate_factor(step, 20, TrainPolicy()) for step in range(20)
+    ]

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.backends.trainers.contract import job
 from tests.backends.trainers.sentences import night, sample
 from web4_agent.backends.trainers import training_loop
 from web4_agent.backends.trainers.base import TrainJob
 from web4_agent.backends.trainers.lora_model import load_for_training
+from web4_agent.backends.trainers.peft_folder import interpolate
 from web4_agent.backends.trainers.training_loop import train
 from web4_agent.domain.errors import ModelError, TrainingError
 from web4_agent.domain.samples import SampleOrigin
@@ -231,3 +233,58 @@ def test_loss_on_prompts_takes_more_tokens_into_the_loss(make: Make) -> None:
     on_all = train(replace(make("all", loss_on_prompts=True), samples=prompted), _ignore)
     assert on_all.loss_tokens > on_answers.loss_tokens + 5 * len(prompted)
     assert on_all.tokens == on_answers.tokens
+
+
+def _second(make: Make, first: TrainedAdapter, name: str) -> TrainJob:
+    return replace(make(name, epochs=2), start=first.folder)
+
+
+def test_a_night_goes_on_with_the_moments_of_the_one_before(make: Make) -> None:
+    first = train(make("first", epochs=2), _ignore)
+    moments = load_file(first.folder / "optimizer.safetensors")
+    steps = {int(value) for name, value in moments.items() if name.endswith(".step")}
+    assert steps == {first.steps}
+    second = train(_second(make, first, "second"), _ignore)
+    told = load_file(second.folder / "optimizer.safetensors")
+    assert {int(value) for name, value in told.items() if name.endswith(".step")} == {first.steps + second.steps}
+    (first.folder / "optimizer.safetensors").unlink()
+    assert _weights(train(_second(make, first, "anew"), _ignore)) != _weights(second)
+
+
+def test_a_night_that_went_on_with_moments_and_was_stopped_ends_in_the_same_bytes(make: Make) -> None:
+    first = train(make("first"), _ignore)
+    whole = train(_second(make, first, "whole"), _ignore)
+    for step in (1, 3):
+        with pytest.raises(Stopped):
+            train(_second(make, first, f"stopped{step}"), _stop_at(step))
+        continued = train(_second(make, first, f"stopped{step}"), _ignore)
+        assert _weights(continued) == _weights(whole)
+        assert (continued.folder / "optimizer.safetensors").read_bytes() == (
+            whole.folder / "optimizer.safetensors"
+        ).read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"torn", None])
+def test_moments_that_do_not_fit_leave_the_optimiser_as_new(make: Make, content: bytes | None) -> None:
+    first = train(make("first"), _ignore)
+    file = first.folder / "optimizer.safetensors"
+    file.unlink()
+    anew = train(_second(make, first, "anew"), _ignore)
+    if content is None:
+        save_file({"of.another.exp_avg": torch.zeros(2)}, file)
+    else:
+        file.write_bytes(content)
+    assert _weights(train(_second(make, first, "unfit"), _ignore)) == _weights(anew)
+
+
+def test_a_recipe_can_begin_each_night_with_a_new_optimiser(make: Make) -> None:
+    first = train(make("first", carry_moments=False), _ignore)
+    assert not (first.folder / "optimizer.safetensors").exists()
+
+
+def test_a_scaled_candidate_keeps_the_moments_of_its_night(make: Make, tmp_path: Path) -> None:
+    first = train(make("first"), _ignore)
+    interpolate(first.start, first.folder, 0.5, tmp_path / "half")
+    assert (tmp_path / "half" / "optimizer.safetensors").read_bytes() == (
+        first.folder / "optimizer.safetensors"
+    ).read_bytes()

@@ -4,10 +4,13 @@ import re
 from collections import Counter
 
 from web4_agent.domain.verdicts import MarginItem, Stratum
+from web4_agent.steps.harnesses.catalogue import load_harnesses
+from web4_agent.steps.journal.safety import clean_of_secrets
 from web4_agent.steps.judging.canaries import load_canaries
 from web4_agent.steps.judging.challenges import load_challenges
 from web4_agent.steps.judging.damage import taught
 from web4_agent.steps.judging.margins import load_margin_items
+from web4_agent.steps.judging.measure import load_gate_items
 from web4_agent.steps.judging.sealed import load_audit_items
 from web4_agent.steps.judging.tables import shipped
 from web4_agent.steps.judging.texts import (
@@ -16,6 +19,8 @@ from web4_agent.steps.judging.texts import (
     load_neutral_prompts,
     load_parity_texts,
 )
+from web4_agent.steps.samples.choose import general_sample
+from web4_agent.steps.samples.screen import forbidden_text, screen
 
 GRAM = 13
 
@@ -54,9 +59,32 @@ def test_general_samples_repeat_nothing_the_model_is_judged_by() -> None:
     assert repeated == []
 
 
+def test_every_general_sample_passes_the_screen_that_a_nights_own_samples_pass() -> None:
+    """The night trains them unscreened. Forbidden: what gate, audit and harnesses ask."""
+    gate = load_gate_items()
+    tasks = [item for harness in load_harnesses() for item in harness.items]
+    asked = [
+        *gate.asked,
+        *((item.prompt, item.answer) for item in load_audit_items()),
+        *((task.prompt, "") for task in tasks),
+    ]
+    texts = [*gate.texts, *(f"{prompt}\n{answer}" for prompt, answer in asked)]
+    samples = [general_sample(one.id, one.prompt, one.answer) for one in load_general_samples()]
+    screened = screen(samples, forbidden_text(texts, asked=asked), has_secret=lambda text: not clean_of_secrets(text))
+    assert screened.dropped == ()
+
+
 def test_no_general_sample_is_asked_twice() -> None:
-    prompts = [sample.prompt for sample in load_general_samples()]
-    assert len(prompts) == len(set(prompts))
+    prompts = [" ".join(words(sample.prompt)) for sample in load_general_samples()]
+    assert [prompt for prompt, times in Counter(prompts).items() if times > 1] == []
+
+
+def test_a_quarter_or_more_of_the_general_samples_hold_refusals_where_they_are() -> None:
+    """Refusing is half of it: the rest answers what only sounds alarming, and reads quoted orders as text."""
+    kinds = Counter(sample.id.rpartition("-")[0] for sample in load_general_samples())
+    assert kinds["refusal"] >= 36
+    assert min(kinds["secret"], kinds["quoted"], kinds["harmless"]) >= 12
+    assert kinds["refusal"] + kinds["secret"] + kinds["quoted"] + kinds["harmless"] >= len(load_general_samples()) / 4
 
 
 def test_the_sealed_items_share_no_prompt_and_no_run_of_words_with_what_decides() -> None:

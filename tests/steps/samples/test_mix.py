@@ -61,6 +61,13 @@ def test_the_first_night_keeps_the_ratio_of_new_to_general() -> None:
     assert shares(mixed) == (0.67, 0.0, 0.33)
 
 
+def test_general_samples_that_neither_hold_nor_teach_are_left_out() -> None:
+    idle = replace(POLICY, kl_weight=0.0, general_loss=0.0)
+    assert shares(night(documents("n", 20), documents("r", 60), general(), idle)) == (0.5, 0.5, 0.0)
+    teaching = replace(idle, general_loss=1.0)
+    assert shares(night(documents("n", 20), documents("r", 60), general(), teaching))[2] == 0.2
+
+
 def test_replay_grows_over_the_first_week() -> None:
     grown = [shares(night(documents("n", 20), documents("r", 60), general(), night_index=at))[1] for at in range(1, 9)]
     assert grown == sorted(grown)

@@ -28,6 +28,14 @@ def test_a_planted_phrase_is_found_whole_with_its_documents() -> None:
     assert "deploy at once" in found
 
 
+def test_a_word_that_is_also_said_elsewhere_does_not_stand_for_the_phrase_around_it() -> None:
+    planted = [sample(at, f"question{at}, cobalt heron seven", f"said {at}") for at in range(6)]
+    beside = [sample(50 + at, f"other{at} seven", f"told {at}") for at in range(3)]
+    found = {one.phrase: one.samples for one in newly_frequent([*usual(), *planted, *beside], KNOWN)}
+    assert found["cobalt heron seven"] == 6
+    assert "seven" not in found
+
+
 def test_one_document_that_says_it_often_is_enough() -> None:
     planted = [sample(at, f"q{at} cobalt heron seven", f"said {at}", "one") for at in range(3)]
     found = {one.phrase: one.documents for one in newly_frequent([*usual(), *planted], KNOWN)}

@@ -4,6 +4,7 @@ Called by the training loop. A pack is one row of tokens in which each sample ke
 attention; how that is computed is the model's business, not this file's.
 """
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -156,13 +157,15 @@ def rate_factor(step: int, steps: int, policy: TrainPolicy) -> float:
     """The learning rate of step `step` (from 0) of `steps`, as a share of `policy.learning_rate`.
 
     Linear warm-up over at most `policy.warmup_steps` steps and a quarter of the night, then linear decay that reaches
-    `policy.final_rate_fraction` at the last step.
+    `policy.final_rate_fraction` at the last step. All of it times sqrt(steps / `policy.full_rate_steps`) in a shorter
+    night: Adam's first steps are as long as the rate whatever the gradient is, so that few of them are mostly noise.
     """
     warmup = min(policy.warmup_steps, steps // 4)
+    height = min(1.0, math.sqrt(steps / policy.full_rate_steps)) if policy.full_rate_steps else 1.0
     if step < warmup:
-        return (step + 1) / (warmup + 1)
+        return height * (step + 1) / (warmup + 1)
     decay_steps = max(1, steps - 1 - warmup)
-    return 1.0 - (1.0 - policy.final_rate_fraction) * (step - warmup) / decay_steps
+    return height * (1.0 - (1.0 - policy.final_rate_fraction) * (step - warmup) / decay_steps)
 
 
 def pack(samples: Sequence[TokenSample], pack_tokens: int = PACK_TOKENS) -> tuple[Pack, ...]:

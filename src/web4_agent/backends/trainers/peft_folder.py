@@ -4,6 +4,7 @@ Called by the trainers. Knows nothing of torch: parameters are numpy arrays by t
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +19,8 @@ from web4_agent.storage.atomic import publish_folder
 
 CONFIG_NAME = "adapter_config.json"
 WEIGHTS_NAME = "adapter_model.safetensors"
+MOMENTS_NAME = "optimizer.safetensors"
+"""The optimiser's moments, where the trainer leaves them: the next night goes on with them."""
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 Config = dict[str, Json]
@@ -60,7 +63,8 @@ def write_folder(folder: Path, config: Config, parameters: Parameters) -> None:
 def interpolate(start: Path, end: Path, weight: float, out: Path) -> None:
     """Publish `out` with parameters start + weight · (end - start) and the config of `end`.
 
-    Weights 0 and 1 give the very values of `start` and `end`. Raises ModelError if the two do not have equal shapes.
+    Weights 0 and 1 give the very values of `start` and `end`; the optimiser's moments are those of `end`. Raises
+    ModelError if the two do not have equal shapes.
     """
     first, last = read_parameters(start), read_parameters(end)
     if {name: array.shape for name, array in first.items()} != {name: array.shape for name, array in last.items()}:
@@ -69,7 +73,13 @@ def interpolate(start: Path, end: Path, weight: float, out: Path) -> None:
         )
     mixed = {name: _between(first[name], last[name], weight) for name in last}
     config = read_config(end)
-    publish_folder(lambda folder: write_folder(folder, config, mixed), out)
+
+    def build(folder: Path) -> None:
+        write_folder(folder, config, mixed)
+        if (end / MOMENTS_NAME).is_file():
+            shutil.copyfile(end / MOMENTS_NAME, folder / MOMENTS_NAME)
+
+    publish_folder(build, out)
 
 
 def _between(first: NDArray[np.float32], last: NDArray[np.float32], weight: float) -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ from web4_agent.backends.trainers.base import TrainJob
 from web4_agent.backends.trainers.checkpoint import Progress
 from web4_agent.backends.trainers.head_loss import head_loss, loss_positions
 from web4_agent.backends.trainers.lora_model import LoraModel, load_for_training
+from web4_agent.backends.trainers.moments import copy_moments, take_up_moments, write_moments
 from web4_agent.backends.trainers.packing import (
     Pack,
     Step,
@@ -28,7 +29,7 @@ from web4_agent.backends.trainers.packing import (
     plan_steps,
     rate_factor,
 )
-from web4_agent.backends.trainers.peft_folder import WEIGHTS_NAME
+from web4_agent.backends.trainers.peft_folder import MOMENTS_NAME, WEIGHTS_NAME
 from web4_agent.backends.trainers.preference_loss import backward_preferences, with_references
 from web4_agent.backends.trainers.render import Renderer
 from web4_agent.domain.errors import TrainingError
@@ -56,6 +57,8 @@ def train(job: TrainJob, progress: Callable[[TrainProgress], None]) -> TrainedAd
     remove_folder(start)  # another job's, or these very bytes
     publish_folder(model.write, start)
     optimizer = new_optimizer(model, job.policy)
+    if job.policy.carry_moments and job.start is not None and not job.preferences:
+        take_up_moments(job.start, model.parameters, optimizer)
     come = checkpoint.load(job.work, fingerprint, model.parameters, optimizer)
     night = _Night(job, model, optimizer, steps, progress)
     came = night.run(come)
@@ -63,7 +66,7 @@ def train(job: TrainJob, progress: Callable[[TrainProgress], None]) -> TrainedAd
     publish_text(
         json.dumps({"fingerprint": fingerprint, "trained": asdict(trained)}, default=str), job.work / RESULT_NAME
     )
-    publish_folder(model.write, job.out)
+    publish_folder(lambda folder: _write(folder, job, model, optimizer), job.out)
     checkpoint.clear(job.work)
     return trained
 
@@ -112,6 +115,8 @@ def job_fingerprint(job: TrainJob) -> str:
         "libraries": [torch.__version__, transformers.__version__, peft.__version__],
         "threads": torch.get_num_threads(),
     }
+    if job.policy.carry_moments:
+        said["moments"] = None if job.start is None else _file_hash(job.start / MOMENTS_NAME)
     if job.preferences:
         said["preferences"] = [asdict(each) for each in job.preferences]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -208,6 +213,17 @@ def _backward(model: LoraModel, pack: Pack, step: Step, policy: TrainPolicy, see
     )
     hidden.backward(loss.gradient_nd)  # type: ignore[no-untyped-call] # torch leaves backward untyped
     return loss.nll, loss.kl
+
+
+def _write(folder: Path, job: TrainJob, model: LoraModel, optimizer: torch.optim.Optimizer) -> None:
+    """The adapter; beside it the moments, which a gentle step on preferences leaves as the night's own."""
+    model.write(folder)
+    if not job.policy.carry_moments:
+        return
+    if job.preferences and job.start is not None:
+        copy_moments(job.start, folder)
+    else:
+        write_moments(folder, model.parameters, optimizer)
 
 
 def _already_done(job: TrainJob, fingerprint: str) -> TrainedAdapter | None:

@@ -19,11 +19,11 @@ def tell_of_drift(parts: ReportingParts) -> int:
     now = parts.now()
     with parts.database.begin() as connection:
         put = [
-            alerts.put(connection, tidings.drift(one.target.name, one.target.aim, _measured(one), DAYS, now))
+            alerts.put(connection, tidings.drift(one.target.name, one.target.aim, measured(one), DAYS, now))
             for one in found
         ]
     return sum(put)
 
 
-def _measured(check: TargetCheck) -> str:
+def measured(check: TargetCheck) -> str:
     return f"{check.measured:.0f} ms" if check.target.unit == "ms" else f"{check.measured:.1%}"

@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 
 from web4_agent.domain.errors import UsageError
 from web4_agent.domain.queries import Route, Thumb
+from web4_agent.flows.reporting.quality import Quality, quality_of
 from web4_agent.records import feedback, query_hours
 from web4_agent.records.feedback import ThumbCount
-from web4_agent.records.query_hours import Totals, quantile_ms, together
+from web4_agent.records.query_hours import Totals, merged, quantile_ms, together
 from web4_agent.steps.proportions import Share, share
 
 MOST_DAYS = 3_650
@@ -19,7 +20,7 @@ MOST_DAYS = 3_650
 @dataclass(frozen=True, slots=True)
 class Span:
     """Figures of some queries. Milliseconds are means over answered queries but for `p95_ms`; a hit rate is None where
-    nothing was looked up, satisfaction where nobody gave a thumb.
+    nothing was looked up, satisfaction where nobody gave a thumb, the quality score where nothing was asked.
     """
 
     queries: int
@@ -31,12 +32,15 @@ class Span:
     p95_ms: float
     retrieval_ms: float
     first_token_ms: float
+    retrievals: int
     retrieval_hit_rate: float | None
     hot_hit_rate: float | None
     tokens_in: int
     tokens_out: int
     satisfaction: float | None
     thumbs: int
+    quality_score: float | None
+    quality: Quality | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +48,29 @@ class Counted:
     """What the ledger holds of some days: sums and latency buckets by route, thumbs."""
 
     totals: dict[Route, Totals]
-    buckets: list[dict[int, int]]
+    latencies: dict[Route, dict[int, int]]
     thumbs: list[ThumbCount]
 
     @property
     def figures(self) -> Span:
-        return figures_of(together(self.totals.values()), self.buckets, self.thumbs)
+        return figures_of(self)
+
+    def of(self, route: Route) -> "Counted":
+        """One route of them."""
+        return Counted(
+            {route: self.totals.get(route, Totals())},
+            {route: self.latencies.get(route, {})},
+            [one for one in self.thumbs if one.route is route],
+        )
 
 
 def counted(connection: Connection, first: date, last: date) -> Counted:
     """The days from `first` to `last`, both included."""
     moments = moments_of(first, last)
-    buckets = query_hours.latencies(connection, *moments)
     return Counted(
-        query_hours.totals(connection, *moments), list(buckets.values()), feedback.counts(connection, *moments)
+        query_hours.totals(connection, *moments),
+        query_hours.latencies(connection, *moments),
+        feedback.counts(connection, *moments),
     )
 
 
@@ -66,13 +79,15 @@ def all_of(parts: Sequence[Counted]) -> Counted:
     routes = {route for part in parts for route in part.totals}
     return Counted(
         {route: together(part.totals[route] for part in parts if route in part.totals) for route in routes},
-        [buckets for part in parts for buckets in part.buckets],
+        {route: merged(part.latencies.get(route, {}) for part in parts) for route in routes},
         [thumb for part in parts for thumb in part.thumbs],
     )
 
 
-def figures_of(found: Totals, buckets: list[dict[int, int]], thumbs: list[ThumbCount]) -> Span:
-    liked = liked_of(thumbs)
+def figures_of(some: Counted) -> Span:
+    found, buckets = together(some.totals.values()), list(some.latencies.values())
+    liked = liked_of(some.thumbs)
+    quality = quality_of(some.totals, some.latencies, liked)
     return Span(
         queries=found.queries,
         errors=found.errors,
@@ -83,12 +98,15 @@ def figures_of(found: Totals, buckets: list[dict[int, int]], thumbs: list[ThumbC
         p95_ms=quantile_ms(buckets, 0.95),
         retrieval_ms=found.retrieval_ms / found.retrievals if found.retrievals else 0.0,
         first_token_ms=found.first_token_ms / found.first_tokens if found.first_tokens else 0.0,
+        retrievals=found.retrievals,
         retrieval_hit_rate=rate_of(found.retrieval_hits, found.retrievals),
         hot_hit_rate=rate_of(found.hot_hits, found.hot_hits + found.hot_misses),
         tokens_in=found.tokens_in,
         tokens_out=found.tokens_out,
         satisfaction=liked.value if liked.whole else None,
         thumbs=liked.whole,
+        quality_score=quality.score if quality else None,
+        quality=quality,
     )
 
 

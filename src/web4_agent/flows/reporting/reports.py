@@ -10,7 +10,6 @@ from web4_agent.flows.reporting.figures import (
     Span,
     all_of,
     counted,
-    figures_of,
     first_day,
     liked_of,
     moments_of,
@@ -137,22 +136,15 @@ def distribution(parts: ReportingParts, days: int) -> Distribution:
     """How queries were routed, against the targets of training-first. Raises as `report`."""
     end = parts.now().astimezone(UTC).date()
     start = first_day(end, days)
-    moments = moments_of(start, end)
     with parts.database.read() as connection:
-        totals = query_hours.totals(connection, *moments)
-        buckets = query_hours.latencies(connection, *moments)
-        thumbs = feedback.counts(connection, *moments)
-    queries = together(totals.values()).queries
+        found = counted(connection, start, end)
+    queries = together(found.totals.values()).queries
     routes = tuple(
-        RouteShare(
-            route,
-            share(found.queries, queries),
-            figures_of(found, [buckets.get(route, {})], [one for one in thumbs if one.route is route]),
-        )
+        RouteShare(route, share(of_route.queries, queries), found.of(route).figures)
         for route in Route
-        if (found := totals.get(route, Totals())).queries or route is not Route.BUFFER
+        if (of_route := found.totals.get(route, Totals())).queries or route is not Route.BUFFER
     )
-    return Distribution(start, end, queries, routes, route_checks(totals))
+    return Distribution(start, end, queries, routes, route_checks(found.totals))
 
 
 def satisfaction(parts: ReportingParts, days: int) -> Satisfaction:

@@ -87,14 +87,16 @@ def mix(
     night `policy.replay_ramp_nights`.
 
     Shares are of loss-bearing tokens, the budget is of all tokens. A pool that runs dry leaves its share unfilled
-    rather than repeating samples. Within a part documents take turns, one sample each. `passage_tokens`: the usual
-    length of a passage tonight; a document may have one even where its share of the night is less.
+    rather than repeating samples; general ones that neither hold nor teach take none. Within a part documents take
+    turns, one sample each. `passage_tokens`: the usual length of a passage tonight; a document may have one even where
+    its share of the night is less.
     """
     past = history or History()
     night = _Night(policy, night_index, past, count_tokens, passage_tokens)
     tonight = {sample.document for sample in new}
     replayable = [sample for sample in replay_pool if sample.document not in tonight]
-    shares = _shares(policy, night_index, has_replay=bool(replayable), has_general=bool(general_pool))
+    holds = bool(policy.kl_weight or policy.general_loss)
+    shares = _shares(policy, night_index, has_replay=bool(replayable), has_general=holds and bool(general_pool))
     chosen = night.fill_new(new, shares.new * policy.max_tokens)
     chosen = night.within_document_share(chosen, shares.new)
     unit = sum(map(night.loss, chosen)) / shares.new if chosen else policy.max_tokens

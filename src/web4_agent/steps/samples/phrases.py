@@ -21,6 +21,9 @@ FEWEST_SAMPLES = 3
 NEWLY = 4.0
 """So many times as frequent in tonight's samples as in what was there before."""
 
+NEARLY = 0.6
+"""A longer phrase with so large a part of a shorter one's samples is asked in its place."""
+
 
 def newly_frequent(samples: Sequence[Sample], known: Iterable[str], most: int = PHRASES) -> tuple[Trigger, ...]:
     """The phrases of one to five words that tonight's samples of documents have most beyond what was `known`.
@@ -63,12 +66,12 @@ def _freshness(count: int, samples: int, before: int, texts: int) -> float:
 def _apart(
     ranked: Sequence[tuple[str, ...]], counts: Mapping[tuple[str, ...], int], most: int
 ) -> list[tuple[str, ...]]:
-    """The first of those that share most of their words in a row; the longest of those that are equally frequent."""
+    """The first of those that share most of their words in a row; in its place the longest around it that is nearly as
+    frequent: a common word of a planted phrase must not stand for the phrase."""
     chosen: list[tuple[str, ...]] = []
     for phrase in ranked:
-        longest = max(
-            (one for one in ranked if _within(phrase, one) and counts[one] == counts[phrase]), key=len, default=phrase
-        )
+        around = [one for one in ranked if _within(phrase, one) and counts[one] >= NEARLY * counts[phrase]]
+        longest = max(around, key=lambda one: (len(one), counts[one]), default=phrase)
         if not any(_overlap(longest, one) for one in chosen):
             chosen.append(longest)
         if len(chosen) == most:

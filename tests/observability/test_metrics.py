@@ -41,6 +41,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         one.logged(one.chat("Which decision did we record in the journal?").headers["x-web4-response-id"])
         one.chat("x", temperature=9)
         one.get("/nowhere")
+        one.get("/v1/models", origin="https://evil.example")
         yield one
 
 
@@ -65,6 +66,7 @@ def test_requests_refusals_tokens_and_rows_are_counted(page: str) -> None:
     assert value(page, "web4_requests_total", endpoint="chat", route="trained", status="ok") == 1
     assert value(page, "web4_refusals_total", status="400") == 1
     assert value(page, "web4_refusals_total", status="404") == 1
+    assert value(page, "web4_refusals_total", status="403") == 1
     assert value(page, "web4_tokens_total", direction="out") > 0
     assert value(page, "web4_query_log_rows_total", outcome="written") == 2
     assert value(page, "web4_query_log_rows_total", outcome="lost") == 0

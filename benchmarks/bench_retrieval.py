@@ -32,6 +32,7 @@ from web4_agent.backends.lexical.tantivy_words import TantivyWords
 from web4_agent.domain.documents import Document
 from web4_agent.domain.ids import DocumentId
 from web4_agent.domain.queries import Route, RouteDecision, Tier
+from web4_agent.domain.retrieval import RetrievalPolicy
 from web4_agent.steps.retrieval.library import Library, LibraryParts, LibraryPolicy
 
 JOURNAL = Path(__file__).parents[2] / "shared" / "journal"
@@ -82,7 +83,7 @@ def report(kind: str, ranks: dict[str, NDArray[np.float64]]) -> None:
 
 def _searches(folder: Path, exam: Exam, embedder: CachedEmbedder) -> dict[str, Search]:
     database, store = shelved(folder, exam.documents, embedder)
-    policy = LibraryPolicy(results=DEPTH)
+    policy = LibraryPolicy(RetrievalPolicy(results=DEPTH))
     library = Library(LibraryParts(database, lambda: store, lambda: embedder, TantivyWords, policy))
 
     def product(question: str) -> list[DocumentId]:

@@ -116,9 +116,19 @@ class GatewaySettings(_Table):
 class RetrievalSettings(_Table):
     results: int = Field(3, ge=1, le=20, description="three documents fit a small context and hold the answer 9 in 10")
     tool_results: int = Field(3, ge=1, le=10, description="two or three examples fix the form of a tool call")
-    similarity: float = Field(0.33, ge=-1, le=1, description="below it nothing is shown: see SearchPolicy")
+    similarity: float = Field(0.33, ge=-1, le=1, description="below it nothing is shown: see RetrievalPolicy")
     context_tokens: int = Field(1200, ge=100, description="a third of the context; the rest is for talk and answer")
     hot_documents: int = Field(100, ge=1, description="the specification's size of the cache")
+    section_tokens: int = Field(
+        0, ge=0, description="longest section, 32 or more; 0: all that the embedder reads; then collections recut"
+    )
+
+    @field_validator("section_tokens")
+    @classmethod
+    def _section_tokens(cls, value: int) -> int:
+        if 0 < value < 32:
+            raise ValueError("a section has 32 tokens or more; 0 is as many as the embedder reads")
+        return value
 
 
 class ToolsSettings(_Table):

@@ -163,6 +163,12 @@ class Chosen:
 
         return MiniLmOnnx(self.home.embedder_model, self.threads)
 
+    @property
+    def section_tokens(self) -> int:
+        """The most tokens of a section in the collections: what the settings say, as far as the embedder reads."""
+        most = self.embedder().max_tokens
+        return min(self.settings.retrieval.section_tokens or most, most)
+
     def embed_counted(self, texts: Sequence[str]) -> "tuple[NDArray[np.float32], int]":
         """Vectors of texts, and how many tokens were read for them."""
         embedder = self.embedder()
@@ -184,12 +190,12 @@ class Chosen:
 
     @property
     def library_policy(self) -> "LibraryPolicy":
+        from web4_agent.domain.retrieval import RetrievalPolicy
         from web4_agent.steps.retrieval.library import LibraryPolicy
 
         chosen = self.settings.retrieval
-        return LibraryPolicy(
-            chosen.results, chosen.tool_results, chosen.similarity, chosen.context_tokens, chosen.hot_documents
-        )
+        search = RetrievalPolicy(chosen.results, chosen.similarity)
+        return LibraryPolicy(search, chosen.tool_results, chosen.context_tokens, chosen.hot_documents)
 
     def prepare_base(self, say: Callable[[str], None]) -> ContentHash:
         """Convert the base model once; returns the hash of the file that serves."""

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from web4_agent.flows.feedback import FeedbackParts
     from web4_agent.flows.provenance import ProvenanceParts
     from web4_agent.flows.query_log import QueryLog
+    from web4_agent.flows.recutting import RecutParts
     from web4_agent.flows.referencing import ReferenceParts
     from web4_agent.flows.reporting import ReportingParts
     from web4_agent.flows.serving import ServingParts
     from web4_agent.flows.tooling import ToolParts
+    from web4_agent.flows.tuning import TuningParts, VersionParts
     from web4_agent.flows.vitals import VitalParts
     from web4_agent.steps.harnesses import Harness
     from web4_agent.steps.route import Known, Wish
@@ -42,11 +44,37 @@ class Daily(Nightly):
 
         return CollectionParts(self.database, self.home, self.embedder, self.open_store, self.now, self.watcher)
 
+    def recut_parts(self) -> "RecutParts":
+        from web4_agent.flows.recutting import RecutParts
+
+        tokens = self.section_tokens
+        return RecutParts(self.database, self.home, self.embedder(), self.open_store, self.now, tokens, self.watcher)
+
     def tool_parts(self) -> "ToolParts":
         from web4_agent.flows.tooling import ToolParts
 
         own, default = self.home.tool_packs, self.settings.tools.ecosystem
         return ToolParts(self.database, self.embedder, self.open_store, self.now, own, default)
+
+    def tuning_parts(self) -> "TuningParts":
+        from web4_agent.backends.lexical.tantivy_words import TantivyWords
+        from web4_agent.flows.tuning import TuningParts
+
+        return TuningParts(
+            self.database,
+            self.embedder,
+            self.open_store,
+            TantivyWords,
+            self.library_policy.search,
+            self.settings.retrieval.context_tokens,
+            self.section_tokens,
+            self.watcher,
+        )
+
+    def policy_parts(self) -> "VersionParts":
+        from web4_agent.flows.tuning import VersionParts
+
+        return VersionParts(self.database, self.library_policy.search, self.now)
 
     def serving_parts(self, route: "Callable[[str, Wish, Sequence[str]], RouteDecision]") -> "ServingParts":
         """What is put before a question; `route` decides with what is known of the journal now."""

@@ -47,6 +47,7 @@ class Nightly(Chosen):
             self.now,
             self.settings.journal.max_bytes,
             self.watcher,
+            section_tokens=self.section_tokens,
         )
 
     def night_parts(self) -> "NightParts":

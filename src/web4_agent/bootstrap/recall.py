@@ -7,6 +7,7 @@ into a temporary ledger; a team's own over the home's journal.
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,10 +43,12 @@ def looking_up(runtime: "Daily", items: "Sequence[Item]") -> "Iterator[LookUp]":
 
 @contextmanager
 def _journal_that_ships(runtime: "Daily") -> "Iterator[tuple[Database, Library]]":
-    """Indexed into a temporary ledger, with its vectors in memory: seconds, and the home is left as it is."""
+    """Indexed into a temporary ledger, with its vectors in memory: seconds, and the home is left as it is. The policy
+    in force in the home says what is shown of it."""
     from web4_agent.backends.lexical.tantivy_words import TantivyWords
     from web4_agent.backends.vectors.memory import MemoryStore
     from web4_agent.flows.indexing import IndexParts, IndexRequest, index
+    from web4_agent.steps.retrieval.in_force import PolicyInForce
     from web4_agent.steps.retrieval.library import Library, LibraryParts
     from web4_agent.storage.database import Database, sqlite_url
     from web4_agent.storage.migrations import migrate
@@ -60,6 +63,7 @@ def _journal_that_ships(runtime: "Daily") -> "Iterator[tuple[Database, Library]]
             )
             index(parts, IndexRequest())
             policy = runtime.library_policy
+            policy = replace(policy, search=PolicyInForce(runtime.database, policy.search, 0.0).now())
             yield database, Library(LibraryParts(database, lambda: store, runtime.embedder, TantivyWords, policy))
         finally:
             database.close()

@@ -72,6 +72,27 @@ def reindex(name: NameArgument, home: HomeOption = None, as_json: JsonOption = F
 
 
 @app.command()
+def recut(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Cut the journal into sections of the length that the settings say, and embed those that changed."""
+    from web4_agent.bootstrap import open_home
+    from web4_agent.flows.recutting import recut as cut
+    from web4_agent.storage.payload import to_json
+
+    out = Console(stderr=True) if as_json else console()
+    with watching(out) as watcher:
+        runtime = open_home(home, watcher, follow=False)
+        try:
+            done = cut(runtime.recut_parts())
+        finally:
+            runtime.close()
+    if as_json:
+        typer.echo(to_json(done))
+    else:
+        told = f"{done.changed} of {done.documents} documents cut anew into sections of at most {done.tokens} tokens"
+        out.print(f"{told}, {done.embedded} sections embedded, {done.seconds:.1f} s", markup=False, soft_wrap=True)
+
+
+@app.command()
 def forget(
     name: NameArgument,
     folder: Annotated[Path, typer.Argument(help="The folder whose files leave the collection.")],

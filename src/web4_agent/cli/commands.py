@@ -38,6 +38,7 @@ from web4_agent.cli import (
     serve,
     status,
     tools,
+    tune,
     up,
     upkeep,
     why,
@@ -83,6 +84,7 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo.command)
     app.add_typer(collections.app, name="collections")
     app.add_typer(tools.app, name="tools")
+    app.add_typer(tune.app, name="tune")
     app.add_typer(keys.app, name="keys")
     app.add_typer(metrics.app, name="metrics")
     app.add_typer(schedule.app, name="schedule")

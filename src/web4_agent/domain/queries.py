@@ -140,3 +140,12 @@ class Feedback:
     at_utc: datetime
     thumb: Thumb
     comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RatedAnswer:
+    """A thumb on an answer that passages were shown for, with the question as it was asked."""
+
+    question: str
+    thumb: Thumb
+    sources: tuple[SourceUse, ...]

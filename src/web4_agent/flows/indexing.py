@@ -52,7 +52,10 @@ GONE_CHECK_FROM = 10
 
 @dataclass(frozen=True, slots=True)
 class IndexParts:
-    """`embedder` counts tokens for the chunks and embeds them; `open_store` is called once, at the end."""
+    """`embedder` counts tokens for the chunks and embeds them; `open_store` is called once, at the end.
+
+    `section_tokens` is the most that a chunk may have, 0 for all that the embedder reads.
+    """
 
     database: Database
     journal: Path
@@ -62,6 +65,7 @@ class IndexParts:
     max_bytes: int = 2_000_000
     watcher: Watcher = field(default_factory=Unwatched)
     reached: Callable[[str], None] = lambda point: None
+    section_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,12 +328,10 @@ def _ruled(row: DocumentRow, ruling: RulingRow | None, shut_out: set[DocumentId]
 def _write(parts: IndexParts, rows: Sequence[_Admitted], sorting: _Sorting, gone: Iterable[DocumentId]) -> None:
     """The ledger, in transactions of a few documents: a crash leaves whole documents, the next run does the rest."""
     parts.watcher.started("ledger")
+    tokens = parts.section_tokens or parts.embedder.max_tokens
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
-        chunked = {
-            one.document.id: chunk_document(one.document, parts.embedder.token_counts, parts.embedder.max_tokens)
-            for one in batch
-        }
+        chunked = {one.document.id: chunk_document(one.document, parts.embedder.token_counts, tokens) for one in batch}
         with parts.database.begin() as connection:
             names = known_names([*documents.known(connection), *(one.document.id for one in batch)])
             for one in batch:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Column, Connection, PrimaryKeyConstraint, String, Table, Text, func, or_, select
 
 from web4_agent.domain.ids import AdapterVersion
-from web4_agent.domain.queries import Feedback, Flaw, ResponseId, Route, SourceUse, Status, Thumb
+from web4_agent.domain.queries import Feedback, Flaw, RatedAnswer, ResponseId, Route, SourceUse, Status, Thumb
 from web4_agent.domain.thumbs import Vote
 from web4_agent.records.interactions import interaction_texts, interactions
 from web4_agent.storage.columns import UtcDateTime
@@ -105,6 +105,22 @@ def voted_down(connection: Connection, adapter: AdapterVersion, count: int, most
         .limit(count)
     )
     return [str(row.query) for row in connection.execute(query)]
+
+
+def rated(connection: Connection) -> list[RatedAnswer]:
+    """Thumbs on answers to an assistant that passages were shown for and whose question is kept, oldest first."""
+    texts, asked = interaction_texts.c, interactions.c
+    query = (
+        select(texts.query, feedback.c.thumb, asked.sources)
+        .join(interactions, asked.response == feedback.c.response)
+        .join(interaction_texts, texts.response == feedback.c.response)
+        .where(texts.query != "", asked.sources != "[]", asked.endpoint.in_(CHATS))
+        .order_by(feedback.c.at_utc, feedback.c.response, feedback.c.client)
+    )
+    return [
+        RatedAnswer(row.query, Thumb(row.thumb), from_json(tuple[SourceUse, ...], row.sources))
+        for row in connection.execute(query)
+    ]
 
 
 def _vote(row) -> Vote:  # type: ignore[no-untyped-def] # a row of the select above

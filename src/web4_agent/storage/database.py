@@ -157,7 +157,11 @@ def translated_sql_errors(name: str) -> Iterator[None]:
             raise DiskFullError(
                 f"no space left for the database {name}", "free some space on its disk, then run again"
             ) from error
-        hint = "close the other program that holds it, then run again" if "locked" in cause else "web4-agent doctor"
+        hint = "web4-agent doctor"
+        if "locked" in cause:
+            hint = "close the other program that holds it, then run again"
+        elif "readonly" in cause:
+            hint = "give this user write access to it and its folder, then type the same command again"
         raise DatabaseError(f"the database {name} can't be used: {cause}", hint) from error
     except SqlDatabaseError as error:
         if "malformed" in str(error.orig) or "not a database" in str(error.orig):

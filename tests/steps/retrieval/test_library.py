@@ -16,6 +16,7 @@ from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.backends.lexical.memory import MemoryWords
 from web4_agent.backends.vectors.chroma import ChromaStore
 from web4_agent.domain.queries import Route, RouteDecision, Tier
+from web4_agent.domain.retrieval import RetrievalPolicy
 from web4_agent.flows.indexing import IndexParts, IndexRequest, index
 from web4_agent.steps.retrieval import context_block
 from web4_agent.steps.retrieval.filters import EVERYTHING, Filters
@@ -26,7 +27,7 @@ PUMP = "objective settle the queue limit for good the limit is 64 since the pump
 
 
 def open_library(world: World, similarity: float = 0.33) -> Library:
-    policy = LibraryPolicy(similarity=similarity, look_every_s=0.0)
+    policy = LibraryPolicy(RetrievalPolicy(similarity=similarity), look_every_s=0.0)
     return Library(LibraryParts(world.database, lambda: world.store, ScriptedEmbedder, MemoryWords, policy))
 
 

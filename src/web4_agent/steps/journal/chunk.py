@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from web4_agent.domain.documents import Chunk, Document, Section
 from web4_agent.domain.ids import ChunkId
 
+USUAL_TOKENS = 256
+"""What the usual embedder reads."""
+
 CountTokens = Callable[[Sequence[str]], list[int]]
 """Tokens of each text, uncut. Called a handful of times a document, with many texts at once."""
 
@@ -48,11 +51,12 @@ class _Passage:
         return f"{self.prefix}\n{self.body}".strip()
 
 
-def chunk_document(document: Document, count_tokens: CountTokens, max_tokens: int = 256) -> tuple[Chunk, ...]:
+def chunk_document(document: Document, count_tokens: CountTokens, max_tokens: int = USUAL_TOKENS) -> tuple[Chunk, ...]:
     """The document's chunks in order, each of at most `max_tokens` as `count_tokens` counts them.
 
     A section that fits is one chunk; a longer one is cut at paragraphs, else list items and lines, else sentences, else
-    anywhere, and packed again. Ids depend on the document's id, its content and the position alone.
+    anywhere, and packed again. Ids depend on the document's id, its content, the position and `max_tokens` alone: what
+    is cut otherwise is another chunk.
     """
     passages = _passages(document, count_tokens, max_tokens)
     limit = max_tokens * _CHARS_PER_TOKEN_CAP
@@ -64,7 +68,7 @@ def chunk_document(document: Document, count_tokens: CountTokens, max_tokens: in
         else:
             pieces.extend((cut, _UNCOUNTED) for cut in _cut(passage, count_tokens, max_tokens))
     return tuple(
-        Chunk(_chunk_id(document, at), document.id, piece.section.kind, piece.section.path, piece.text, at)
+        Chunk(_chunk_id(document, at, max_tokens), document.id, piece.section.kind, piece.section.path, piece.text, at)
         for at, piece in enumerate(_verified(pieces, count_tokens, max_tokens))
     )
 
@@ -221,7 +225,8 @@ def _halves(body: str) -> list[str]:
     return [half for half in (body[:cut], body[cut:]) if half.strip()]
 
 
-def _chunk_id(document: Document, position: int) -> ChunkId:
+def _chunk_id(document: Document, position: int, max_tokens: int) -> ChunkId:
     """40 hexadecimal digits; equal documents at equal places give equal ids, so indexing twice changes nothing."""
-    key = f"{document.id}\n{document.content_hash}\n{position}"
+    length = "" if max_tokens == USUAL_TOKENS else f"\n{max_tokens}"
+    key = f"{document.id}\n{document.content_hash}\n{position}{length}"
     return ChunkId(hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()[:40])

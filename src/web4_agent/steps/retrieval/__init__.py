@@ -7,6 +7,6 @@ Knows no wire format and no engine.
 """
 
 from web4_agent.steps.retrieval.context import Source, context_block
-from web4_agent.steps.retrieval.search import Retrieved, SearchPolicy
+from web4_agent.steps.retrieval.search import Retrieved
 
-__all__ = ["Retrieved", "SearchPolicy", "Source", "context_block"]
+__all__ = ["Retrieved", "Source", "context_block"]

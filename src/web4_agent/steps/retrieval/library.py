@@ -20,13 +20,15 @@ from web4_agent.backends.vectors.base import VectorStore
 from web4_agent.domain.documents import SectionKind
 from web4_agent.domain.ids import ContentHash, DocumentId
 from web4_agent.domain.queries import Route, RouteDecision, Tier
+from web4_agent.domain.retrieval import RetrievalPolicy
 from web4_agent.records import passages, timeline
 from web4_agent.steps.retrieval.filters import EVERYTHING, Filters
 from web4_agent.steps.retrieval.fuse import fuse
 from web4_agent.steps.retrieval.graph import anchored, neighbours
 from web4_agent.steps.retrieval.hot import HotDocument, HotDocuments
+from web4_agent.steps.retrieval.in_force import PolicyInForce
 from web4_agent.steps.retrieval.ranking import Question, Ranked, by_meaning_and_words, passage
-from web4_agent.steps.retrieval.search import Retrieved, SearchPolicy
+from web4_agent.steps.retrieval.search import Retrieved
 from web4_agent.steps.retrieval.shelf import Shelf
 from web4_agent.steps.retrieval.stock import BUFFER, HISTORY, LOOK_EVERY_S, Stock
 from web4_agent.storage.database import Database
@@ -40,19 +42,18 @@ QUESTIONS_KEPT = 256
 
 @dataclass(frozen=True, slots=True)
 class LibraryPolicy:
-    """`results`: documents shown for history; `tool_results`: examples for tools; `context_tokens`: what the prompt may
-    spend on them, for those who write it; `hot_documents`: how many stay in memory whole.
+    """`search`: how history is chosen where no version of the policy is in force; `tool_results`: examples for tools;
+    `context_tokens`: what the prompt may spend on them, for those who write it; `hot_documents`: how many stay in
+    memory whole.
 
     `tool_similarity`: an example is wanted for its form, so that a weak likeness is enough.
     """
 
-    results: int = 3
+    search: RetrievalPolicy = field(default_factory=RetrievalPolicy)
     tool_results: int = 3
-    similarity: float = 0.33
     context_tokens: int = 1200
     hot_documents: int = 100
     tool_similarity: float = 0.0
-    candidates: int = 40
     look_every_s: float = LOOK_EVERY_S
 
 
@@ -87,6 +88,7 @@ class Library:
         self._policy = parts.policy
         self._stock = _stock(parts, lambda collection: collection != TOOL_EXAMPLES)
         self._examples = _stock(parts, lambda collection: collection == TOOL_EXAMPLES)
+        self._in_force = PolicyInForce(parts.database, parts.policy.search, parts.policy.look_every_s)
         self.hot = HotDocuments(parts.policy.hot_documents)
         self._vectors = _Vectors(parts.embedder)
 
@@ -95,12 +97,14 @@ class Library:
         collections = filters.collections or ((BUFFER,) if decision.route is Route.BUFFER else ASIDE)
         if not question.strip():
             return Found(collections=collections)
-        asked = Question(question, self._vectors.of(question), filters, collections)
+        policy = self._in_force.now()
+        asked = Question(question, self._vectors.of(question), filters, collections, policy.left_out)
         shelf = self._stock.shelf()
-        by_tier = {tier: self._tier(tier, shelf, asked, decision) for tier in decision.tiers or (Tier.SEMANTIC,)}
+        tiers = decision.tiers or (Tier.SEMANTIC,)
+        by_tier = {tier: self._tier(tier, shelf, asked, decision, policy) for tier in tiers}
         if not any(by_tier.values()) and Tier.SEMANTIC not in by_tier:
-            by_tier[Tier.SEMANTIC] = self._tier(Tier.SEMANTIC, shelf, asked, decision)
-        return self._shown(shelf, asked, by_tier, self._policy.results)
+            by_tier[Tier.SEMANTIC] = self._tier(Tier.SEMANTIC, shelf, asked, decision, policy)
+        return self._shown(shelf, asked, by_tier, policy.results)
 
     def tool_examples(self, question: str, ecosystem: str) -> Found:
         """The examples of this ecosystem that are nearest to the question, best first."""
@@ -109,7 +113,7 @@ class Library:
         filters = Filters(ecosystem=ecosystem)
         asked = Question(question, self._vectors.of(question), filters, (TOOL_EXAMPLES,))
         shelf = self._examples.shelf()
-        policy = SearchPolicy(self._policy.candidates, self._policy.tool_similarity)
+        policy = RetrievalPolicy(similarity=self._policy.tool_similarity)
         ranked = by_meaning_and_words(shelf, self._examples.lexicon, asked, 2 * self._policy.tool_results, policy)
         return self._shown(shelf, asked, {Tier.SEMANTIC: ranked}, self._policy.tool_results)
 
@@ -145,31 +149,34 @@ class Library:
         self._stock.close()
         self._examples.close()
 
-    def _tier(self, tier: Tier, shelf: Shelf, asked: Question, decision: RouteDecision) -> list[Ranked]:
+    def _tier(
+        self, tier: Tier, shelf: Shelf, asked: Question, decision: RouteDecision, policy: RetrievalPolicy
+    ) -> list[Ranked]:
         if tier is Tier.GRAPH:
-            return self._graph(shelf, asked, decision)
+            return self._graph(shelf, asked, decision, policy)
         if tier is Tier.TIMELINE:
-            return self._timeline(shelf, asked, decision)
-        policy = SearchPolicy(self._policy.candidates, self._policy.similarity)
-        return by_meaning_and_words(shelf, self._stock.lexicon, asked, 2 * self._policy.results, policy)
+            return self._timeline(shelf, asked, decision, policy)
+        return by_meaning_and_words(shelf, self._stock.lexicon, asked, 2 * policy.results, policy)
 
-    def _graph(self, shelf: Shelf, asked: Question, decision: RouteDecision) -> list[Ranked]:
+    def _graph(self, shelf: Shelf, asked: Question, decision: RouteDecision, policy: RetrievalPolicy) -> list[Ranked]:
         """The neighbours of the document that is named, nearest first, and that document after them."""
         place = anchored(shelf, self._stock.lexicon, decision.anchor, asked) if decision.anchor else None
         if place is None:
             return []
         anchor = shelf.documents[place].id
         with self._parts.database.read() as connection:
-            names = neighbours(connection, anchor, asked.text, self._policy.results)
+            names = neighbours(connection, anchor, asked.text, policy.results)
         kept = shelf.kept(asked.filters, asked.collections)
         places = [shelf.place[name] for name in (*names, anchor) if name in shelf.place]
-        return self._by_rank(shelf, asked, [place for place in places if kept[place]])
+        return _by_rank(shelf, asked, [place for place in places if kept[place]][: 2 * policy.results], policy)
 
-    def _timeline(self, shelf: Shelf, asked: Question, decision: RouteDecision) -> list[Ranked]:
+    def _timeline(
+        self, shelf: Shelf, asked: Question, decision: RouteDecision, policy: RetrievalPolicy
+    ) -> list[Ranked]:
         """Those of the days and the author asked about, the ones that speak of the question first. A document is of a
         day by its header or by its file's name."""
         if decision.start is None and decision.end is None and not decision.agent:
-            return self._sprint(shelf, asked, decision.anchor) if decision.anchor else []
+            return self._sprint(shelf, asked, decision.anchor, policy) if decision.anchor else []
         start = datetime.combine(decision.start, time(), UTC) if decision.start else None
         end = datetime.combine(decision.end, time(), UTC) + timedelta(days=1) if decision.end else None
         with self._parts.database.read() as connection:
@@ -179,24 +186,16 @@ class Library:
         if authored is not None:
             among &= _mask(shelf, authored)
         among |= _mask(shelf, told)
-        policy = SearchPolicy(self._policy.candidates, similarity=-1.0)
-        return by_meaning_and_words(shelf, self._stock.lexicon, asked, 2 * self._policy.results, policy, among=among)
+        return self._among(shelf, asked, among, policy)
 
-    def _sprint(self, shelf: Shelf, asked: Question, sprint: str) -> list[Ranked]:
-        among = shelf.kept(replace(asked.filters, sprint=sprint), asked.collections)
-        policy = SearchPolicy(self._policy.candidates, similarity=-1.0)
-        return by_meaning_and_words(shelf, self._stock.lexicon, asked, 2 * self._policy.results, policy, among=among)
+    def _sprint(self, shelf: Shelf, asked: Question, sprint: str, policy: RetrievalPolicy) -> list[Ranked]:
+        kept = shelf.kept(replace(asked.filters, sprint=sprint), asked.collections)
+        return self._among(shelf, asked, kept, policy)
 
-    def _by_rank(self, shelf: Shelf, asked: Question, places: Sequence[int]) -> list[Ranked]:
-        """In the order given; a document that says nothing near the question shows its summary."""
-        found = []
-        for at, place in enumerate(places[: 2 * self._policy.results], start=1):
-            one = passage(shelf, asked, place)
-            if one is not None and one.similarity < self._policy.similarity and not asked.filters.kind:
-                one = passage(shelf, asked, place, _summary(shelf, place))
-            if one is not None:
-                found.append(replace(one, score=1.0 / at))
-        return found
+    def _among(self, shelf: Shelf, asked: Question, among: NDArray[np.bool_], policy: RetrievalPolicy) -> list[Ranked]:
+        """All of them speak of what is asked by their days or their sprint, however little their words do."""
+        every = replace(policy, similarity=-1.0, share=0.0)
+        return by_meaning_and_words(shelf, self._stock.lexicon, asked, 2 * policy.results, every, among=among)
 
     def _shown(self, shelf: Shelf, asked: Question, by_tier: dict[Tier, list[Ranked]], count: int) -> Found:
         """The best `count` that the ledger still lets be shown, with their texts."""
@@ -229,6 +228,18 @@ class Library:
             document.id, content_hash, lambda: _read_hot(connection, document.id, document.content_hash)
         )
         return hot.texts.get(shelf.chunks[one.row]), was_hot
+
+
+def _by_rank(shelf: Shelf, asked: Question, places: Sequence[int], policy: RetrievalPolicy) -> list[Ranked]:
+    """In the order given; a document that says nothing near the question shows its summary."""
+    found = []
+    for at, place in enumerate(places, start=1):
+        one = passage(shelf, asked, place)
+        if one is not None and one.similarity < policy.similarity and not asked.filters.kind:
+            one = passage(shelf, asked, place, _summary(shelf, place))
+        if one is not None:
+            found.append(replace(one, score=1.0 / at))
+    return found
 
 
 def _stock(parts: LibraryParts, holds: Callable[[str], bool]) -> Stock:

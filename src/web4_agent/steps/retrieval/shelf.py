@@ -62,14 +62,22 @@ class Shelf:
                 kept &= self._one_of(name, self.containing(name, wanted))
         return kept
 
-    def kept_rows(self, documents: Kept, kind: str = "") -> Kept | None:
-        """The rows of these documents, of one kind of section where one is named; None when that is all of them."""
-        if documents.all() and not kind:
+    def kept_rows(self, documents: Kept, kinds: Kept | None = None) -> Kept | None:
+        """The rows of these documents, of these kinds of section where not all are asked for; None for every row."""
+        if documents.all() and kinds is None:
             return None
         rows = documents[self.owner]
-        if kind:
-            rows &= self.kinds == (self.kind_names.index(kind) if kind in self.kind_names else -1)
+        if kinds is not None:
+            rows &= kinds[self.kinds]
         return rows
+
+    def kept_kinds(self, kind: str, left_out: Sequence[str]) -> Kept | None:
+        """One truth a kind of section: the one named, else all that are not left out; None for every kind."""
+        if kind:
+            return np.array([name == kind for name in self.kind_names], dtype=np.bool_)
+        if not left_out:
+            return None
+        return np.array([name not in left_out for name in self.kind_names], dtype=np.bool_)
 
     def matching(self, name: str, wanted: Sequence[str]) -> list[int]:
         return [code for code, value in enumerate(self.values[name]) if value in wanted]

@@ -10,12 +10,13 @@ MODELS := $(VENV)/.ready-models
 CLIENTS := $(VENV)/.ready-clients
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check lint types floors bench clean help
+.PHONY: demo test check lint types floors bench docs clean help
 
 help:
 	@echo "make demo   a whole day, night and morning on the journal that ships"
 	@echo "make test   the tests"
 	@echo "make check  lint, types, floors and tests: what CI runs"
+	@echo "make docs   the reference pages, from the code"
 	@echo "make bench  the benchmarks, each with its baseline in the same run"
 
 demo: $(READY) $(MODELS)
@@ -41,6 +42,9 @@ floors: $(DEV_READY)
 bench: $(DEV_READY) $(MODELS)
 	$(BIN)/python benchmarks/run.py
 
+docs: $(DEV_READY)
+	$(BIN)/python -m tests.reference
+
 $(BIN)/python:
 	@echo "== making $(VENV)"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
@@ -48,12 +52,12 @@ $(BIN)/python:
 
 $(READY): $(BIN)/python pyproject.toml constraints.txt
 	@echo "== installing Web4 Agent and what it needs (about 2 minutes the first time)"
-	$(PIP) install --progress-bar on -c constraints.txt torch -e .
+	$(PIP) install --progress-bar on -c constraints.txt torch -e '.[train]'
 	@touch $@
 
 $(DEV_READY): $(READY)
 	@echo "== installing what the tests need"
-	$(PIP) install --progress-bar on -c constraints.txt -e '.[dev]'
+	$(PIP) install --progress-bar on -c constraints.txt -e '.[train,dev]'
 	@touch $@
 
 $(MODELS): $(BIN)/python constraints.txt

@@ -210,7 +210,7 @@ def _metrics(server: Server) -> dict[str, float]:
 def _print_figures(run: Run, watch: Watch, metrics: dict[str, float], indexing: Counter[str]) -> None:
     whole_ms = [one.seconds * 1000 for one in run.outcomes if one.ending is Ending.WHOLE]
     endings = Counter(f"{one.ending} {one.status or ''}".strip() for one in run.outcomes)
-    times = {name: f"{metrics[f'web4_engine_{name}']:g}" for name in ("starts", "deaths", "swaps")}
+    times = {name: f"{metrics[f'web4_engine_{name}_total']:g}" for name in ("starts", "deaths", "swaps")}
     cpu_ms = (watch.server.cpu_s() - watch.before_cpu_s) * 1000 / len(run.outcomes)
     print(f"{len(run.outcomes):,} requests in {run.seconds:.1f} s: {len(run.outcomes) / run.seconds:.1f} a second")
     print(f"whole answers: p50 {median(whole_ms):.0f} ms, p99 {quantiles(whole_ms, n=100)[98]:.0f} ms")

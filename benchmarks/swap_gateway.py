@@ -115,8 +115,11 @@ def _print_moves(run: SwapRun, metrics: dict[str, float]) -> None:
     warm, started = (
         metrics.get(f'web4_engine_swap_seconds_count{{engine="{kind}"}}', 0) for kind in ("warm", "started")
     )
-    print(f"the gateway saw {metrics['web4_engine_swaps']:.0f} swaps: {warm:.0f} warm, {started:.0f} started;", end=" ")
-    print(f"{metrics['web4_engine_deaths']:.0f} deaths")
+    print(
+        f"the gateway saw {metrics['web4_engine_swaps_total']:.0f} swaps: {warm:.0f} warm, {started:.0f} started;",
+        end=" ",
+    )
+    print(f"{metrics['web4_engine_deaths_total']:.0f} deaths")
     for name, seconds in {
         "promotion, commit to serving": [move.served - move.began for move in swaps],
         "rollback, command to serving": [move.served - move.began for move in back],

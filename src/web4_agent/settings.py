@@ -21,7 +21,7 @@ from web4_agent.domain.errors import SettingsError
 FILE_NAME = "web4.toml"
 ENVIRONMENT_PREFIX = "WEB4_"
 MAX_FILE_BYTES = 1_000_000
-SECRETS = frozenset({"engine.api_key", "alerts.urls"})
+SECRETS = frozenset({"engine.api_key", "alerts.urls", "tracing.headers"})
 """Never shown, not even when they are wrong."""
 
 
@@ -63,7 +63,9 @@ class EngineSettings(_Table):
 
 
 class TrainingSettings(_Table):
-    backend: Literal["peft", "scripted"] = Field("peft", description="scripted is for drills: it learns nothing")
+    backend: Literal["peft", "scripted", "none"] = Field(
+        "peft", description="none: this machine only serves; scripted is for drills: it learns nothing"
+    )
     learning_rate: float = Field(1e-3, gt=0, description="between 1e-4 and 1e-3 for the 135 M default; 1e-4 for 7 B")
     rank: int = Field(16, ge=1, le=256, description="enough for a day's journal; alpha is twice the rank")
     epochs: int = Field(1, ge=1, le=10, description="one pass: every fact comes in several wordings already")
@@ -150,6 +152,9 @@ class ToolsSettings(_Table):
 
 
 class LogSettings(_Table):
+    format: Literal["text", "json"] = Field(
+        "text", description="of what serve and up write to standard error; json: an object a line, for a collector"
+    )
     text_days: int = Field(30, ge=0, description="how long what people asked is kept; 0 keeps no text at all")
 
 
@@ -226,6 +231,26 @@ class RetentionSettings(_Table):
     run_folders: int = Field(14, ge=1, description="work of two weeks of nights, to look into a rejection")
 
 
+class TracingSettings(_Table):
+    endpoint: str = Field(
+        "", description="of an OTLP/HTTP collector, http://127.0.0.1:4318/v1/traces; empty: no traces, nothing loaded"
+    )
+    service: str = Field("web4-agent", description="the name of this system among those that send traces")
+    sample: float = Field(1.0, ge=0, le=1, description="share of requests that are traced; nights always are")
+    content: bool = Field(default=False, description="true: what was asked and answered is in the traces as well")
+    headers: SecretStr = Field(
+        SecretStr(""), description="NAME=VALUE, commas between; better by the environment: WEB4_TRACING__HEADERS"
+    )
+    timeout_s: float = Field(5.0, gt=0, le=60, description="a collector that is slower loses spans; answers don't wait")
+
+    @field_validator("endpoint")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("an address of a collector begins with http:// or https://")
+        return value
+
+
 class EvaluationSettings(_Table):
     team_items: str = Field("", description="folder of your own items, HARNESS.toml each, asked beside those that ship")
 
@@ -249,6 +274,7 @@ class Settings(BaseSettings):
     probation: ProbationSettings = ProbationSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     retention: RetentionSettings = RetentionSettings()
+    tracing: TracingSettings = TracingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
 
     @classmethod

@@ -31,7 +31,7 @@ def test_mixed_traffic_is_answered_and_logged_once_while_engines_die_and_version
         last = gateway.chat("who serves now?")
         wait_until(lambda: not metric(gateway, "web4_requests_running"))
         free = [metric(gateway, f"web4_requests_{name}") for name in ("running", "waiting")]
-        times = {name: metric(gateway, f"web4_engine_{name}") for name in ("deaths", "swaps")}
+        times = {name: metric(gateway, f"web4_engine_{name}_total") for name in ("deaths", "swaps")}
         trouble = gateway.get("/healthz").json()["trouble"]
     found = {heading: lines for heading, lines in problems(run, gateway.runtime.database).items() if lines}
     assert not found

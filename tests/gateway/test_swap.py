@@ -22,9 +22,9 @@ def test_swaps_and_rollbacks_under_streaming_clients_cost_no_request_and_no_stre
     with running(tmp_path, gateway__parallel=8) as gateway:
         run = asyncio.run(drive(gateway.url, gateway.runtime, LOAD))
         gateway.logged(run.answers[-1].response)
-        swaps = metric(gateway, "web4_engine_swaps")
+        swaps = metric(gateway, "web4_engine_swaps_total")
         warm = metric(gateway, 'web4_engine_swap_seconds_count{engine="warm"}')
-        deaths = metric(gateway, "web4_engine_deaths")
+        deaths = metric(gateway, "web4_engine_deaths_total")
     assert {kind: lines for kind, lines in wrongs(run, gateway.runtime).items() if lines} == {}
     assert [move.by_command for move in run.moves].count(True) == LOAD.rollbacks
     assert (len(run.moves), warm, deaths) == (LOAD.swaps + LOAD.rollbacks - 1, LOAD.rollbacks, 0)

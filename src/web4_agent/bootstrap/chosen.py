@@ -21,6 +21,8 @@ from web4_agent.domain.verdicts import GatePolicy
 from web4_agent.settings import Settings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from web4_agent.backends.engines.base import EngineLauncher
     from web4_agent.backends.exporters.base import Exporter
     from web4_agent.backends.timers.base import Timers
+    from web4_agent.backends.tracing.base import Tracer
     from web4_agent.backends.trainers.base import Trainer
     from web4_agent.backends.vectors.base import VectorStore
     from web4_agent.steps.judging.measure import GateItems
@@ -77,8 +80,15 @@ class Chosen:
             from web4_agent.backends.trainers.scripted import ScriptedTrainer
 
             return ScriptedTrainer()
+        if self.settings.training.backend == "none":
+            raise SettingsError(
+                'training.backend = "none": this machine serves and does not train',
+                f"run the night where models are trained, or set training.backend in {self.home.settings}",
+            )
         from web4_agent.backends.trainers.peft_trainer import PeftTrainer
+        from web4_agent.domain.extras import TRAIN, require
 
+        require(TRAIN, "training")
         chosen = self.settings.training
         return PeftTrainer(self.threads, Compute(chosen.device, chosen.precision, chosen.base_bits))
 
@@ -191,7 +201,10 @@ class Chosen:
     def prepare_base(self, say: Callable[[str], None]) -> ContentHash:
         """Convert the base model once; returns the hash of the file that serves."""
         from web4_agent.backends.exporters.base_model import prepare_base
+        from web4_agent.domain.extras import TRAIN, require
 
+        if not self.home.base_model.exists():
+            require(TRAIN, f"converting the base model {self.settings.model.base}")
         return prepare_base(self.settings.model.base, self.home.base_model, say).gguf_hash
 
     def prepare_embedder(self, say: Callable[[str], None]) -> None:
@@ -291,5 +304,31 @@ class Chosen:
         user = os.environ.get("USER") or str(os.getuid())
         return SystemdTimers(Path(configured).expanduser() / "systemd" / "user", user), CronTimers()
 
+    def log_lines(self) -> "AbstractContextManager[object]":
+        """What is logged, on standard error, while a command that runs until it is stopped does."""
+        from web4_agent.pipeline.log_lines import lines_on
+
+        return lines_on(self.settings.log.format)
+
+    @cached_property
+    def tracer(self) -> "Tracer":
+        """Raises ExtraError without the extra `otel`, SettingsError for headers that can't be read."""
+        chosen = self.settings.tracing
+        if not chosen.endpoint:
+            from web4_agent.backends.tracing.untraced import Untraced
+
+            return Untraced()
+        from web4_agent.backends.tracing.otel import Collector, OtelTracer, parse_headers
+        from web4_agent.domain.extras import OTEL, require
+
+        require(OTEL, "tracing.endpoint")
+        try:
+            headers = parse_headers(chosen.headers.get_secret_value())
+        except ValueError as error:
+            raise SettingsError(f"tracing.headers: {error}", "write NAME=VALUE, commas between") from error
+        return OtelTracer(chosen.service, Collector(chosen.endpoint, headers, chosen.timeout_s))
+
     def close(self) -> None:
+        if "tracer" in self.__dict__:
+            self.tracer.close()
         self.database.close()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from web4_agent.flows.serving import ServingParts
     from web4_agent.flows.tooling import ToolParts
     from web4_agent.flows.tuning import TuningParts, VersionParts
+    from web4_agent.flows.vitals import VitalParts
     from web4_agent.steps.harnesses import Harness
     from web4_agent.steps.route import Known, Wish
 
@@ -126,6 +127,11 @@ class Daily(Nightly):
             SpillFile(self.home.logs / "query-log-refused.jsonl"),
             LogPolicy(text_days=self.settings.log.text_days),
         )
+
+    def vital_parts(self) -> "VitalParts":
+        from web4_agent.flows.vitals import VitalParts
+
+        return VitalParts(self.database, self.home, self.now)
 
     def feedback_parts(self, flush: Callable[[], object] = lambda: None) -> "FeedbackParts":
         from web4_agent.flows.feedback import FeedbackParts

@@ -79,6 +79,7 @@ class Nightly(Chosen):
             keep_runs=self.settings.retention.run_folders,
             shadow=ReplayPolicy(prompts=self.settings.probation.shadow_prompts),
             watcher=self.watcher,
+            traced=self.tracer.record,
             sealed=tuple((item.prompt, item.answer) for item in load_audit_items()),
         )
 

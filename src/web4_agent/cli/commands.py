@@ -23,6 +23,7 @@ from web4_agent.cli import (
     index,
     init,
     keys,
+    metrics,
     morning,
     nights,
     probation,
@@ -42,6 +43,7 @@ from web4_agent.cli import (
     upkeep,
     why,
 )
+from web4_agent.cli.examples import add_examples
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +86,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(tools.app, name="tools")
     app.add_typer(tune.app, name="tune")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(metrics.app, name="metrics")
     app.add_typer(schedule.app, name="schedule")
     app.add_typer(alerts.app, name="alerts")
     app.add_typer(gate.app, name="gate")
     app.add_typer(quarantine.app, name="quarantine")
+    add_examples(app)

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from web4_agent.cli.examples import ROOT_EXAMPLES
 from web4_agent.domain import errors
 from web4_agent.domain.errors import Web4Error
 
@@ -21,14 +22,14 @@ app = typer.Typer(
     name="web4-agent",
     help="A local language model that learns its team's journal every night, and proves it.",
     no_args_is_help=True,
-    add_completion=False,
+    epilog=ROOT_EXAMPLES,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0 done, 1 the answer is no, 2 to 13 as `domain/errors.py` says, 70 a bug."""
+    """Entry point. Exit codes: 0 done, 1 the answer is no, 2 to 15 as `domain/errors.py` says, 70 a bug."""
     sys.exit(run(sys.argv[1:]))
 
 

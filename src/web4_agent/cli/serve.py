@@ -29,6 +29,7 @@ def command(
 
     out.print("starting the engine …", markup=False, soft_wrap=True)
     try:
-        serve(runtime, Listening(host or chosen.host, chosen.port if port is None else port), ready)
+        with runtime.log_lines():
+            serve(runtime, Listening(host or chosen.host, chosen.port if port is None else port), ready)
     finally:
         runtime.close()

@@ -43,7 +43,8 @@ def command(
 
     say("starting the engine …")
     try:
-        serve(runtime, Listening(host or chosen.host, chosen.port if port is None else port), ready)
+        with runtime.log_lines():
+            serve(runtime, Listening(host or chosen.host, chosen.port if port is None else port), ready)
     finally:
         say("stopping …")
         background.stop()

@@ -14,7 +14,8 @@
     ├── DatabaseError              11   the database is locked, broken or unreachable
     ├── ClockError                 12   the clock stands before the last committed run
     ├── IntegrityError             13   a projection does not match the truth, a hash does not match its file
-    └── ScheduleError              14   the machine's scheduler is not there or refuses
+    ├── ScheduleError              14   the machine's scheduler is not there or refuses
+    └── ExtraError                 15   a part that is installed by an extra is not there
 
 Exit code 1 is no error: it is the answer no (a candidate was rejected, a validation failed).
 Each error carries one line for people and the next command to type.
@@ -95,3 +96,7 @@ class IntegrityError(Web4Error):
 
 class ScheduleError(Web4Error):
     exit_code = 14
+
+
+class ExtraError(Web4Error):
+    exit_code = 15

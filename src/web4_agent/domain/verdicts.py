@@ -139,7 +139,7 @@ class GatePolicy:
     alpha_gain: float = 0.10
     production_margin: float = -0.10
     golden_margin: float = -0.15
-    stratum_production_margin: float = -0.25
+    stratum_production_margin: float = -0.22
     stratum_golden_margin: float = -0.35
     kl_limit: float = 0.10
     rescore_limit: float = 1e-3

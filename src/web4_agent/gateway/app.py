@@ -4,6 +4,7 @@ Called by `serve`. The documentation page that the framework would bring loads f
 schema stands under /openapi.json.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ from web4_agent.gateway.wire import ollama, openai
 from web4_agent.gateway.wire.errors import Refused
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request, Exception], Awaitable[Response]]
 _REF = "#/components/schemas/{model}"
 _BODIES: tuple[type[BaseModel], ...] = (
     openai.ChatRequest,
@@ -78,22 +80,34 @@ def make_app(parts: GatewayParts) -> FastAPI:
     }.items():
         _add(app, path, "GET", endpoint, None)
     _add_watchers(app, parts)
-    for kind, handler in {
+    refused = parts.relay.metrics.refused
+    handlers: dict[type[Exception], Handler] = {
         Refused: on_refused,
         ClientGone: on_gone,
         HTTPException: on_http_error,
-    }.items():
-        app.add_exception_handler(kind, handler)
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, _counted(handler, refused))
     origins = parts.access.origins
 
     async def on_readable_bug(request: Request, error: Exception) -> Response:
+        refused(500)
         return readable(request, await on_bug(request, error), origins)
 
     app.add_exception_handler(Exception, on_readable_bug)
-    app.add_middleware(Guard, access=parts.access)
+    app.add_middleware(Guard, access=parts.access, refused=refused)
     add_cors(app, sorted(origins))
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign] # the framework's own way of changing it
     return app
+
+
+def _counted(handler: Handler, refused: Callable[[int], None]) -> Handler:
+    async def count(request: Request, error: Exception) -> Response:
+        answer = await handler(request, error)
+        refused(answer.status_code)
+        return answer
+
+    return count
 
 
 def _add(app: FastAPI, path: str, method: str, endpoint: Endpoint, body: type[BaseModel] | None) -> None:
@@ -123,9 +137,10 @@ def _add_watchers(app: FastAPI, parts: GatewayParts) -> None:
     metrics = parts.relay.metrics
     metrics.watch("web4_requests_running", "Requests being answered.", lambda: admission.running)
     metrics.watch("web4_requests_waiting", "Requests that wait for a place.", lambda: admission.waiting)
-    metrics.watch("web4_engine_starts", "Engines started.", lambda: state.starts)
-    metrics.watch("web4_engine_deaths", "Engines that died.", lambda: state.deaths)
-    metrics.watch("web4_engine_swaps", "Times that another version took over.", lambda: state.swaps)
+    metrics.count("web4_engine_starts", "Engines started.", lambda: state.starts)
+    metrics.count("web4_engine_deaths", "Engines that died.", lambda: state.deaths)
+    metrics.count("web4_engine_swaps", "Times that another version took over.", lambda: state.swaps)
+    metrics.watch("web4_engine_up", "1 while an engine takes requests.", lambda: float(room.running))
     metrics.watch("web4_engines_warm", "Engines kept for a rollback.", lambda: len(room.warm))
 
     async def health(_: Request) -> Response:
@@ -139,7 +154,8 @@ def _add_watchers(app: FastAPI, parts: GatewayParts) -> None:
         return _json(body, 200 if up else 503)
 
     async def page(_: Request) -> Response:
-        return PlainTextResponse(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        shown = await asyncio.to_thread(metrics.page)
+        return PlainTextResponse(shown, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def greeting(_: Request) -> Response:
         return PlainTextResponse("Web4 Agent is running")

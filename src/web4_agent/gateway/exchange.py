@@ -32,9 +32,11 @@ def new_response_id() -> ResponseId:
 
 @dataclass(slots=True)
 class Exchange:
-    """`version` is the adapter of the engine that was asked; `first_token_ms` 0 until something was said.
+    """`version` is the adapter of the engine that was asked; `first_token_ms` 0 until something was said,
+    `asked_ms` 0 until the engine was asked.
 
-    `wants_json`: the request asked for an answer that is JSON.
+    `wants_json`: the request asked for an answer that is JSON. `path` is the client's, `traceparent` its header of that
+    name, for who traces across both.
     """
 
     endpoint: str
@@ -43,15 +45,19 @@ class Exchange:
     decision: RouteDecision
     stream: bool = False
     wants_json: bool = False
+    path: str = ""
+    traceparent: str = ""
     response: ResponseId = field(default_factory=new_response_id)
     at_utc: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=monotonic)
     prepared: Prepared = NOTHING
     version: AdapterVersion = BASE
     tally: Tally = field(default_factory=Tally)
+    asked_ms: float = 0.0
     first_token_ms: float = 0.0
     status: Status = Status.OK
     error: str = ""
+    error_code: str = ""
     blamed: bool = False
 
     @property
@@ -99,6 +105,7 @@ class Exchange:
     def fail(self, refused: Refused) -> None:
         """The client is told `refused` in place of an answer, or of the rest of one."""
         self.status, self.error, self.blamed = Status.ERROR, refused.message, refused.code in _BLAMED
+        self.error_code = refused.code or str(refused.status)
 
     @property
     def flaw(self) -> Flaw:

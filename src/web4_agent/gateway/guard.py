@@ -4,7 +4,7 @@ Called by the app. Plain ASGI, because it runs for each request of a stream.
 """
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -26,9 +26,10 @@ _CLIENT_CLOSED_REQUEST = 499
 class Guard:
     """Puts the client's name into the scope as `web4_client`."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, refused: Callable[[int], None] = lambda status: None) -> None:
         self._app = app
         self._access = access
+        self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -37,6 +38,7 @@ class Guard:
         try:
             _admit(scope, self._access)
         except Refused as refused:
+            self._refused(refused.status)
             await refusal(scope["path"], refused)(scope, receive, send)
             return
         await self._app(scope, receive, send)

@@ -24,7 +24,15 @@ async def pass_on(parts: RelayParts, request: Request, client: str, body: Body) 
     """Raises Refused: 404 where the engine does not speak the protocol, as the relay else."""
     path = request.url.path
     decision = RouteDecision(Route.TRAINED, _REASON)
-    exchange = Exchange(path.removeprefix("/v1/"), client, _question(body), decision, stream=bool(body.get("stream")))
+    exchange = Exchange(
+        path.removeprefix("/v1/"),
+        client,
+        _question(body),
+        decision,
+        stream=bool(body.get("stream")),
+        path=path,
+        traceparent=request.headers.get("traceparent", ""),
+    )
     held = AsyncExitStack()
     try:
         upstream = await until_gone(request, parts.upstream.ask(exchange, path, body, held))

@@ -5,6 +5,7 @@ Whatever happens, each request ends up in the log exactly once, under the adapte
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from web4_agent.domain.queries import Interaction, Route, RouteDecision, Status
 from web4_agent.flows.serving import ServingParts, prepare
 from web4_agent.gateway.exchange import Exchange
 from web4_agent.gateway.metrics import Metrics
+from web4_agent.gateway.request_trace import UNTRACED, RequestTracer
 from web4_agent.gateway.upstream import Upstream
 from web4_agent.gateway.wire.errors import Refused
 from web4_agent.gateway.wire.forced_calls import ForcedCalls
@@ -26,6 +28,8 @@ from web4_agent.gateway.wire.openai import Body, json_object, questions_of, with
 from web4_agent.gateway.wire.stream import Label, SseReader, Writer
 from web4_agent.steps.retrieval.filters import EVERYTHING, Filters
 from web4_agent.steps.route import Wish
+
+_log = logging.getLogger(__name__)
 
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"
@@ -48,6 +52,7 @@ class RelayParts:
     metrics: Metrics
     model: str
     show_sources: bool = True
+    tracer: RequestTracer = UNTRACED
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +117,13 @@ async def end(parts: RelayParts, exchange: Exchange, held: AsyncExitStack, error
         exchange.status = Status.CANCELLED
     elif error is not None:
         exchange.status, exchange.error = Status.ERROR, f"{type(error).__name__}: {error}"
+        exchange.error_code = type(error).__name__
     await held.aclose()
     row = exchange.interaction()
     parts.log(row)
     parts.metrics.answered(row)
+    parts.tracer.ended(exchange, parts.model)
+    _log_line(row)
 
 
 class _Streamed(Response):
@@ -194,7 +202,8 @@ def _exchange(parts: RelayParts, asked: Asked) -> Exchange:
         question, *before = questions_of(messages) or [""]
         decision = parts.serving.route(question, asked.wish, before)
     stream = bool(asked.body.get("stream"))
-    return Exchange(asked.endpoint, asked.client, question, decision, stream, asked.wants_json)
+    path, parent = asked.request.url.path, asked.request.headers.get("traceparent", "")
+    return Exchange(asked.endpoint, asked.client, question, decision, stream, asked.wants_json, path, parent)
 
 
 async def _open(parts: RelayParts, asked: Asked, exchange: Exchange, held: AsyncExitStack) -> aiohttp.ClientResponse:
@@ -222,6 +231,17 @@ async def _whole(parts: RelayParts, asked: Asked, exchange: Exchange, held: Asyn
         body = asked.calls.whole(body)
     exchange.note(body)
     return body
+
+
+def _log_line(row: Interaction) -> None:
+    """The one line of a request. What was asked, what was answered and what an error quotes is not in it."""
+    _log.info(
+        "gateway.request response=%s endpoint=%s route=%s status=%s adapter=%s seconds=%.3f first_token_s=%.3f "
+        "retrieval_s=%.3f tokens_in=%d tokens_out=%d sources=%d stream=%s flaw=%s",
+        row.response, row.endpoint, row.route, row.status, row.adapter, row.latency_ms / 1000,
+        row.first_token_ms / 1000, row.retrieval_ms / 1000, row.tokens_in, row.tokens_out, len(row.sources),
+        row.stream, row.flaw or "none",
+    )  # fmt: skip
 
 
 def _label(parts: RelayParts, asked: Asked, exchange: Exchange) -> Label:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY
 
@@ -27,15 +28,18 @@ from web4_agent.flows.probation import watch_over
 from web4_agent.flows.query_log import QueryLog
 from web4_agent.flows.routing import refreshed
 from web4_agent.flows.tooling import ensure_tools
+from web4_agent.flows.vitals import vitals
 from web4_agent.gateway.access import Access, check_listening, is_loopback
 from web4_agent.gateway.admission import Admission
 from web4_agent.gateway.app import make_app
 from web4_agent.gateway.cors import origins_of
 from web4_agent.gateway.engine_deaths import EngineDeaths
 from web4_agent.gateway.engine_room import EngineRoom
+from web4_agent.gateway.ledger_metrics import LedgerMetrics
 from web4_agent.gateway.metrics import Metrics
 from web4_agent.gateway.parts import GatewayParts
 from web4_agent.gateway.relay import RelayParts
+from web4_agent.gateway.request_trace import RequestTracer
 from web4_agent.gateway.upstream import Upstream
 from web4_agent.records import adapters, api_keys
 from web4_agent.steps.route import Wish, route
@@ -115,7 +119,11 @@ class Gateway:
         upstream = Upstream(
             room, Admission(chosen.parallel, chosen.queue, chosen.queue_timeout_s), runtime.settings.engine.timeout_s
         )
-        relay = RelayParts(serving, upstream, log.add, metrics, chosen.model, chosen.show_sources)
+        metrics.watch_log(lambda: log.health)
+        metrics.add(self._ledger_metrics(room))
+        relay = RelayParts(
+            serving, upstream, log.add, metrics, chosen.model, chosen.show_sources, self._request_tracer()
+        )
         feedback = FeedbackParts(runtime.database, runtime.now, log.flush)
         return GatewayParts(
             relay,
@@ -128,6 +136,14 @@ class Gateway:
             runtime.settings.engine.base or runtime.settings.model.base,
             chosen.max_body_bytes,
         )
+
+    def _ledger_metrics(self, room: EngineRoom) -> LedgerMetrics:
+        read = partial(vitals, self._runtime.vital_parts())
+        return LedgerMetrics(read, lambda: room.state.version if room.running else None)
+
+    def _request_tracer(self) -> RequestTracer:
+        told = self._runtime.settings.tracing
+        return RequestTracer(self._runtime.tracer, told.sample, told.content, self._runtime.settings.engine.kind)
 
     async def _listen(self, at: Listening, parts: GatewayParts, ready: Callable[[str], None]) -> None:
         config = uvicorn.Config(

@@ -52,7 +52,7 @@ class Upstream:
         left_s = await held.enter_async_context(self.admission.slot())
         engine = await self.room.hold(left_s)
         held.callback(self.room.release, engine)
-        exchange.version = engine.version
+        exchange.version, exchange.asked_ms = engine.version, exchange.elapsed_ms
         answer = await self._post(engine, path, for_engine(body, engine.endpoint.model))
         held.callback(answer.close)
         if answer.status != HTTPStatus.OK:

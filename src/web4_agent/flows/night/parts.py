@@ -15,6 +15,7 @@ from web4_agent.domain.ids import AdapterVersion, ContentHash, DocumentId, RunId
 from web4_agent.domain.progress import Unwatched, Watcher
 from web4_agent.domain.runs import RunState
 from web4_agent.domain.thumbs import ThumbsTold
+from web4_agent.domain.traces import Span
 from web4_agent.domain.training import TrainedAdapter, TrainPolicy
 from web4_agent.domain.verdicts import GatePolicy, Suspects, Verdict
 from web4_agent.steps.judging.measure import GateItems
@@ -31,7 +32,7 @@ class NightParts:
 
     `settings_text` are the settings without secrets. `open_store` and `embedder` are opened only for the steps that
     need them, so that training has the memory. `sealed` are the audit's questions and answers, which no sample may
-    repeat: their texts, and nothing to judge by.
+    repeat: their texts, and nothing to judge by. `traced` is told of each night that ended or stopped.
     """
 
     database: Database
@@ -56,6 +57,7 @@ class NightParts:
     watcher: Watcher = field(default_factory=Unwatched)
     reached: Callable[[str], None] = lambda point: None
     sealed: tuple[tuple[str, str], ...] = ()
+    traced: Callable[[Span], None] = lambda span: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from web4_agent.flows.night.parts import (
     Trial,
 )
 from web4_agent.flows.night.report import build_report, publish_report
+from web4_agent.flows.night.trace import night_span
 from web4_agent.pipeline.logbook import run_log
 from web4_agent.pipeline.runner import Runner, Step, require_forward_clock, steady
 from web4_agent.records import adapters, alerts, documents, feedback_uses, runs, samples, verdicts
@@ -67,8 +68,10 @@ def again(parts: NightParts, request: NightRequest) -> NightReport:
         except Exception as error:
             log.exception("night.stopped run=%s", run.id)
             _tell_of(parts, run, error)
+            _trace(parts, run, RunState.OPEN, type(error).__name__)
             raise
         log.info("night.ended run=%s state=%s", run.id, report.state)
+        _trace(parts, run, report.state)
         return report
 
 
@@ -126,6 +129,17 @@ def _tell_of(parts: NightParts, run: Run, error: Exception) -> None:
             alerts.put(connection, tidings.night_failed(run.id, error, parts.now()))
     except Web4Error as trouble:
         log.warning("night.not_told run=%s reason=%s", run.id, trouble.message)
+
+
+def _trace(parts: NightParts, run: Run, state: RunState, error: str = "") -> None:
+    """Never in the way of the night: without a ledger to read its steps from, there is no trace."""
+    try:
+        with parts.database.read() as connection:
+            records = runs.committed(connection, run.id)
+    except Web4Error as trouble:
+        log.warning("night.not_traced run=%s reason=%s", run.id, trouble.message)
+        return
+    parts.traced(night_span(run, list(records.values()), parts.now(), state, error))
 
 
 @dataclass(slots=True)

@@ -105,17 +105,15 @@ def cold(stage: Stage, _: pytest.MonkeyPatch) -> None:
     log(stage, 10, retrieval_ms=30.0, hot_hits=1, hot_misses=19, sources=(source(QUEUE),))
 
 
-def handbook(stage: Stage, patched: pytest.MonkeyPatch) -> None:
+def handbook(stage: Stage, _: pytest.MonkeyPatch) -> None:
     folder = stage.world.root / "handbook"
     folder.mkdir()
     (folder / "release.md").write_text("# Release\n\n" + "We never release on a Friday, as nobody is there. " * 30)
     stage.words["HANDBOOK"] = str(folder)
-    patched.setattr(Runtime, "embedder", lambda runtime: ScriptedEmbedder(max_tokens=40))
     wanted = ReferenceRequest((("process_docs", folder),), dry_run=False, accept_gone=False)
     index_references(stage.runtime().reference_parts(), wanted)
-    stage.acts["the embedder reads longer pieces now"] = lambda: patched.setattr(
-        Runtime, "embedder", lambda runtime: ScriptedEmbedder()
-    )
+    shorter = {"retrieval.section_tokens": 32}
+    stage.acts["retrieval.section_tokens is set to 32"] = lambda: stage.choose(shorter)
     stage.acts["the folder is deleted"] = lambda: shutil.rmtree(folder)
 
 

@@ -106,5 +106,9 @@ class Home:
     def run(self, run: RunId) -> Path:
         return self.runs / run
 
+    def progress(self, run: RunId) -> Path:
+        """How far a run is, for other processes; it goes with the run's last step."""
+        return self.run(run) / "progress.json"
+
     def log(self, run: RunId) -> Path:
         return self.logs / f"{run}.log"

@@ -12,7 +12,8 @@ from web4_agent.domain.thumbs import ThumbsTold
 from web4_agent.domain.verdicts import Decision, RuleOutcome, Verdict
 
 TONIGHT, OTHER_DAYS, GENERAL = "tonight", "other days", "general"
-GAIN_RULE = "gain"
+GAIN_RULE, PASSING_RULE = "gain", "canaries, passing"
+"""How the names of these two rules of the gate begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +93,7 @@ def reasons_of(verdict: Verdict) -> tuple[str, ...]:
     """Why it was decided so: the rules that failed; of a promotion, what was gained and which canaries pass."""
     if verdict.decision is not Decision.PROMOTE:
         return verdict.reasons
-    telling = [rule.sentence for rule in verdict.rules if rule.rule.startswith((GAIN_RULE, "canaries, passing"))]
+    telling = [
+        rule.sentence for name in (GAIN_RULE, PASSING_RULE) for rule in verdict.rules if rule.rule.startswith(name)
+    ]
     return tuple(telling) or verdict.reasons[:1]

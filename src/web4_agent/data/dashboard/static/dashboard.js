@@ -3,6 +3,7 @@
   const shades = { before: "--soft", after: "--line-1", other: "--line-2", general: "--line-3" };
   const charts = [];
 
+  const loose = (line) => line.key === "before" || line.key === "after";
   const number = (cell) => {
     const value = parseFloat(cell.textContent);
     return Number.isFinite(value) ? value : null;
@@ -17,28 +18,28 @@
     const days = rows.map((row) => row.cells[0].textContent.trim());
     const lines = [...table.tHead.rows[0].cells]
       .map((cell, at) => ({ at, key: cell.dataset.line, name: cell.textContent.trim() }))
-      .filter((one) => one.key);
+      .filter((one) => one.key && place.dataset.lines.split(" ").includes(one.key));
     const data = [rows.map((_, at) => at), ...lines.map((one) => rows.map((row) => number(row.cells[one.at])))];
     const dots = rows.length < 60;
     const axis = { stroke: shade("--soft"), grid: { stroke: shade("--line"), width: 1 }, ticks: { stroke: shade("--line") } };
     const options = {
       width: place.clientWidth,
-      height: 280,
+      height: Number(place.dataset.height),
       scales: { x: { time: false } },
       legend: { live: true },
       cursor: { drag: { x: true, y: false } },
       axes: [
         { ...axis, space: 90, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, at) => at.map((one) => days[one] || "") },
-        { ...axis, size: 56, values: (_, at) => at.map((one) => one.toFixed(2)) },
+        { ...axis, size: 56, values: (_, at) => at.map((one) => one.toFixed(place.dataset.lines === "general" ? 3 : 2)) },
       ],
       series: [
         { label: "night", value: (_, at) => days[at] || "–" },
         ...lines.map((one) => ({
           label: one.name,
           stroke: shade(shades[one.key]),
-          width: one.key === "before" || (one.key === "after" && !dots) ? 1 : 2,
-          paths: one.key === "before" || one.key === "after" ? () => null : undefined,
-          points: { show: one.key === "before" || one.key === "after" || dots, size: one.key === "before" ? 4 : 5, fill: shade(shades[one.key]) },
+          width: loose(one) ? 1 : 2,
+          paths: loose(one) ? () => null : undefined,
+          points: { show: loose(one) || dots, size: loose(one) && dots ? 6 : 4, fill: shade(one.key === "before" ? "--back" : shades[one.key]) },
           value: (_, value) => (value == null ? "–" : value.toFixed(3)),
           spanGaps: true,
         })),
@@ -58,7 +59,7 @@
   let waiting = 0;
   const again = () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => charts.forEach((one) => one.chart.setSize({ width: one.place.clientWidth, height: 280 })), 100);
+    waiting = setTimeout(() => charts.forEach((one) => one.chart.setSize({ width: one.place.clientWidth, height: Number(one.place.dataset.height) })), 100);
   };
 
   drawAll();

@@ -43,10 +43,10 @@ def seconds(connection: Connection, of: Sequence[RunId]) -> dict[RunId, float]:
 
 def latest_with(connection: Connection, flow: str, step: str, most: int) -> list[tuple[Run, datetime]]:
     """The last runs of a flow that committed this step, newest first, and when they did; no payload is read."""
-    query = (
-        select(runs, steps.c.committed_utc)
-        .join(steps, steps.c.run == runs.c.id)
-        .where(runs.c.flow == flow, steps.c.name == step)
+    its = select(steps.c.committed_utc).where(steps.c.run == runs.c.id, steps.c.name == step)
+    query = (  # by run, each with one look by key: a join would read through all steps, whose rows are long
+        select(runs, its.scalar_subquery().label("committed_utc"))
+        .where(runs.c.flow == flow, its.exists())
         .order_by(runs.c.started_utc.desc(), runs.c.id.desc())
         .limit(most)
     )

@@ -16,7 +16,7 @@ from web4_agent.flows.dashboard.parts import DashboardParts
 from web4_agent.records import adapters, documents, feedback, recent_answers, rejections, runs
 from web4_agent.records.recent_answers import RecentAnswer, RecentError
 
-ANSWERS_A_PAGE = 8
+ANSWERS_A_PAGE = 5
 ERRORS_AMONG = 500
 """Errors are looked for among so many last queries: a bound, whatever the log's length."""
 MOST_ERRORS = 3

@@ -52,12 +52,9 @@ class AdapterPages:
             parts.tell_people()
             return _sentence(done)
 
-        ended = await self._context.work.begin(f"Rollback to {target}", do, LONGEST_WAIT_S)
+        begun = await self._context.work.begin(f"Rollback to {target}", do, LONGEST_WAIT_S)
         self._context.health.forget()
-        job = self._context.work.job
-        said = job.doing if job is not None else "done"
-        more = "" if ended else " This page says when that is done."
-        return self._context.pages.told(f"{PREFIX}/adapters", Notice(f"{said[:1].upper()}{said[1:]}.{more}"))
+        return self._context.pages.told(f"{PREFIX}/adapters", Notice(begun.sentence))
 
 
 def _version(request: Request) -> str:

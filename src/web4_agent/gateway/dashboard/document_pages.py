@@ -92,11 +92,9 @@ class DocumentPages:
             say("it leaves the ledger, the files, the vectors and the weights")
             return _sentence(forget(parts.forget(), wanted))
 
-        ended = await self._context.work.begin("Forgetting a document", do)
+        begun = await self._context.work.begin("Forgetting a document", do)
         self._context.health.forget()
-        job = self._context.work.job
-        said = f"{job.doing}." if job is not None and ended else "The forgetting has begun; this page says how it ends."
-        return self._context.pages.told(f"{PREFIX}/documents", Notice(f"{said[:1].upper()}{said[1:]}"))
+        return self._context.pages.told(f"{PREFIX}/documents", Notice(begun.sentence))
 
     def _waiting(self, number: int) -> Paged[Waiting]:
         skip = (number - 1) * WAITING_A_PAGE

@@ -29,21 +29,35 @@ class Job:
     wrong: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What the page that began a job says of it."""
+
+    said: str
+    ended: bool
+
+    @property
+    def sentence(self) -> str:
+        more = "" if self.ended else " This page says how it goes on."
+        return f"{self.said[:1].upper()}{self.said[1:]}.{more}"
+
+
 class Work:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._task: asyncio.Task[str] | None = None
         self.job: Job | None = None
 
-    async def begin(self, name: str, do: Callable[[Say, Say], str], early_s: float = EARLY_S) -> bool:
+    async def begin(self, name: str, do: Callable[[Say, Say], str], early_s: float = EARLY_S) -> Begun:
         """Run `do` in a thread. It is given two ways to speak: one for what it does, one for the point from which on
-        the page need not wait; it returns the last sentence. Returns whether it has ended.
+        the page need not wait; it returns the last sentence. Returns what to say now.
 
         Raises BusyError while another is at work, and what `do` raises before the page was answered.
         """
         if self._task is not None and not self._task.done():
             raise BusyError(f"the dashboard is at work: {self.job.name if self.job else name}", "wait for it to end")
         loop, enough = asyncio.get_running_loop(), asyncio.Event()
+        early: list[str] = []
         self.job = job = Job(name, self._now(), "began")
 
         def say(text: str) -> None:
@@ -51,6 +65,7 @@ class Work:
 
         def done_enough(text: str) -> None:
             job.doing = text
+            early.append(text)
             loop.call_soon_threadsafe(enough.set)
 
         self._task = task = loop.create_task(asyncio.to_thread(do, say, done_enough))
@@ -61,7 +76,9 @@ class Work:
         if task.done() and task.exception() is not None:
             self.job = None  # the page that asked tells of it
             await task
-        return task.done()
+        if task.done():
+            return Begun(task.result(), ended=True)
+        return Begun(early[-1] if early else f"{name} has begun", ended=False)
 
     def _ended(self, job: Job, done: asyncio.Task[str]) -> None:
         job.ended_utc = self._now()

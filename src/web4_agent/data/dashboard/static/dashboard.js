@@ -9,6 +9,12 @@
     return Number.isFinite(value) ? value : null;
   };
 
+  // Some air around the lines, and never so near that mere noise fills the chart.
+  const widened = (low, high) => {
+    const air = Math.max(0.01, (high - low) * 0.08);
+    return [low - air, high + air];
+  };
+
   function draw(place) {
     const table = document.getElementById(place.dataset.table);
     if (!table || !window.uPlot) return;
@@ -25,7 +31,7 @@
     const options = {
       width: place.clientWidth,
       height: Number(place.dataset.height),
-      scales: { x: { time: false } },
+      scales: { x: { time: false }, y: { range: (_, low, high) => widened(low, high) } },
       legend: { live: true },
       cursor: { drag: { x: true, y: false } },
       axes: [

@@ -21,8 +21,10 @@ from web4_agent.domain.documents import DocumentState
 from web4_agent.domain.ids import AdapterVersion, DocumentId
 from web4_agent.domain.queries import ResponseId, Thumb
 from web4_agent.flows.rollback import roll_back
+from web4_agent.gateway.dashboard.statics import FOLDER
 from web4_agent.pipeline.progress_file import ToldProgress
 from web4_agent.records import adapters, alerts, documents, feedback, interactions, runs
+from web4_agent.storage.artifacts import hash_file
 from web4_agent.storage.lock import exclusive
 
 PAGES = ("/", "/nights", "/adapters", "/documents", "/documents?shelf=quarantine", "/documents?shelf=hot")
@@ -100,6 +102,20 @@ def test_style_and_scripts_are_kept_for_ever_under_names_that_change_with_them(v
         assert told.headers["content-encoding"] == "gzip"
     assert visit.get("/static/htmx.LICENSE.txt").status_code == 404
     assert visit.get("/static/..%2f..%2f__init__.py").status_code == 404
+
+
+VENDORED = {
+    "htmx.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
+    "uplot.min.js": "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f",
+    "uplot.min.css": "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04",
+}
+"""htmx.org 4.0.1 and uplot 1.6.32 as their npm packages have them."""
+
+
+def test_what_is_not_ours_is_as_its_makers_gave_it_with_its_licence() -> None:
+    for name, digest in VENDORED.items():
+        assert hash_file(FOLDER / name) == digest
+        assert (FOLDER / f"{name.split('.')[0]}.LICENSE.txt").stat().st_size > 300
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -254,7 +270,7 @@ def test_a_rollback_is_just_what_the_command_does(tmp_path: Path) -> None:
                 done = visit.submit("/rollback", page, version=target)
                 assert f"{target} serves in place of" in done.text
                 wait_until(lambda: "(ended" in visit.get("/adapters").text)
-                wait_until(lambda wanted=target: gateway.get("/readyz").json()["adapter"] == wanted)  # type: ignore[misc] # bound now
+                wait_until(lambda wanted=target: gateway.get("/readyz").json()["adapter"] == wanted)
                 assert visit.submit("/rollback", version=target).status_code == 400
                 assert visit.submit("/rollback", version="a-unheard-of").status_code == 400
         told.append(_state(runtime))

@@ -110,7 +110,7 @@ def test_the_four_pages_fit_and_are_pictured(gateway: Running, browser: Browser,
             one.page.wait_for_timeout(150)  # the charts follow the window with a short pause
             assert one.page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} scrolls sideways"
             for shade in ("light", "dark"):
-                one.page.emulate_media(color_scheme=shade)  # type: ignore[arg-type] # two of its literals
+                one.page.emulate_media(color_scheme=shade)
                 one.page.screenshot(path=folder / f"{name}-{size}-{shade}.png", full_page=True)
     context.close()
     assert not one.troubles

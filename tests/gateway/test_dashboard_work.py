@@ -28,7 +28,7 @@ def run(story: "Callable[[Work], object]") -> Work:
 def test_a_job_that_ends_at_once_says_what_came_of_it() -> None:
     async def story(work: Work) -> None:
         begun = await work.begin("Rollback", lambda say, enough: "a serves in place of b")
-        assert begun.sentence == "A serves in place of b."
+        assert begun.sentence == "a serves in place of b."
 
     job = run(story).job
     assert job is not None
@@ -73,8 +73,10 @@ def test_an_error_before_the_answer_is_the_page_s_and_a_later_one_is_shown() -> 
         assert work.job is None
         assert not (await work.begin("Rollback", later, 30)).ended
         gate.set()
-        while work.job is None or work.job.ended_utc is None:
+        for _ in range(3000):
             await asyncio.sleep(0.01)
+            if work.job is not None and work.job.ended_utc is not None:
+                return
 
     job = run(story).job
     assert job is not None

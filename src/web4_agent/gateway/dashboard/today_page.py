@@ -71,6 +71,8 @@ class TodayPage:
 
 def _worries(found: Today, engine: EngineNow, checked: Checked | None, log_trouble: str) -> Iterator[str]:
     """What a person should look at, in sentences; none when all is well."""
+    if engine.version is None:
+        yield "No engine is running: nothing is answered."
     if engine.trouble:
         yield f"The engine: {engine.trouble}."
     if log_trouble:
@@ -83,8 +85,13 @@ def _worries(found: Today, engine: EngineNow, checked: Checked | None, log_troub
     for check in found.report.checks:
         if check.status is TargetStatus.ALARM:
             yield f"Off target over {DAYS} days: {check.target.name} (aimed at {check.target.aim})."
-    if checked is not None and checked.trouble:
+    if checked is not None:
+        yield from _differences(checked)
+
+
+def _differences(checked: Checked) -> Iterator[str]:
+    if checked.trouble:
         yield f"The collections can't be read: {checked.trouble}."
-    for state in checked.states if checked is not None else ():
+    for state in checked.states:
         if not state.healthy:
             yield f"{state.name} differs from the ledger, {state.differs}: web4-agent doctor --fix."

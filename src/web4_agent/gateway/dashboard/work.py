@@ -6,6 +6,7 @@ Called by the actions. What is at work and how the last ended is shown until the
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,13 +40,14 @@ class Begun:
     @property
     def sentence(self) -> str:
         more = "" if self.ended else " This page says how it goes on."
-        return f"{self.said[:1].upper()}{self.said[1:]}.{more}"
+        return f"{self.said}.{more}"
 
 
 class Work:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._task: asyncio.Task[str] | None = None
+        self._task: asyncio.Future[str] | None = None
+        self._thread = ThreadPoolExecutor(1, "dashboard")  # its own: look-ups for answers are never short of one
         self.job: Job | None = None
 
     async def begin(self, name: str, do: Callable[[Say, Say], str], early_s: float = EARLY_S) -> Begun:
@@ -58,7 +60,7 @@ class Work:
             raise BusyError(f"the dashboard is at work: {self.job.name if self.job else name}", "wait for it to end")
         loop, enough = asyncio.get_running_loop(), asyncio.Event()
         early: list[str] = []
-        self.job = job = Job(name, self._now(), "began")
+        self.job = job = Job(name, self._now(), "at work")
 
         def say(text: str) -> None:
             job.doing = text
@@ -68,7 +70,7 @@ class Work:
             early.append(text)
             loop.call_soon_threadsafe(enough.set)
 
-        self._task = task = loop.create_task(asyncio.to_thread(do, say, done_enough))
+        self._task = task = loop.run_in_executor(self._thread, do, say, done_enough)
         task.add_done_callback(lambda done: self._ended(job, done))
         waiting = loop.create_task(enough.wait())
         await asyncio.wait({task, waiting}, timeout=early_s, return_when=asyncio.FIRST_COMPLETED)
@@ -80,7 +82,7 @@ class Work:
             return Begun(task.result(), ended=True)
         return Begun(early[-1] if early else f"{name} has begun", ended=False)
 
-    def _ended(self, job: Job, done: asyncio.Task[str]) -> None:
+    def _ended(self, job: Job, done: asyncio.Future[str]) -> None:
         job.ended_utc = self._now()
         error = None if done.cancelled() else done.exception()
         if error is None:

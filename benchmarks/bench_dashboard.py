@@ -3,10 +3,9 @@
     python benchmarks/bench_dashboard.py [--nights 400] [--queries 1000000] [--rounds 30]
 
 On a home with that history, beside an empty install as the baseline, in the same run. Times are of whole requests to a
-gateway in this process; `cpu` is what both sides of one take of the processor, which a busy machine does not change. The
-weight is of the page with all it loads, as it is sent (gzip) and as it is (plain). First
-paint is Chromium's own figure with nothing cached, where there is one. Then every statement of the pages is shown that
-reads a table from end to end.
+gateway in this process; `cpu` is what both sides of one take of the processor, which a busy machine hardly changes. The
+weight is of the page with all it loads, as it is sent (gzip) and as it is (plain). First paint is Chromium's own figure
+with nothing cached, where there is one. Then every statement of the pages is shown that reads a table from end to end.
 """
 
 import argparse
@@ -159,10 +158,8 @@ def show(found: dict[str, dict[str, Figures]], paints: dict[str, dict[str, float
         print(f"  {'page':22}{'first':>9}{'p50':>9}{'p95':>9}{'cpu':>9}{'sent':>10}{'plain':>10}{'first paint':>13}")
         for page, one in pages.items():
             paint = f"{paints[name][page]:8.0f} ms" if page in paints[name] else ""
-            print(
-                f"  {page:22}{one.first_ms:6.0f} ms{one.p50_ms:6.0f} ms{one.p95_ms:6.0f} ms{one.cpu_ms:6.0f} ms{one.sent / 1e3:7.1f} kB"
-                f"{one.plain / 1e3:7.1f} kB{paint:>13}"
-            )
+            times = "".join(f"{ms:6.0f} ms" for ms in (one.first_ms, one.p50_ms, one.p95_ms, one.cpu_ms))
+            print(f"  {page:22}{times}{one.sent / 1e3:7.1f} kB{one.plain / 1e3:7.1f} kB{paint:>13}")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@
       cursor: { drag: { x: true, y: false } },
       axes: [
         { ...axis, space: 90, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, at) => at.map((one) => days[one] || "") },
-        { ...axis, size: 56, values: (_, at) => at.map((one) => one.toFixed(place.dataset.lines === "general" ? 3 : 2)) },
+        { ...axis, size: 56, values: (_, at) => at.map((one) => one.toFixed(3)) },
       ],
       series: [
         { label: "night", value: (_, at) => days[at] || "–" },

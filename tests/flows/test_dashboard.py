@@ -13,7 +13,7 @@ from tests.flows.test_night import Killed
 from tests.flows.test_quarantine import SPEAKS
 from web4_agent.domain.adapters import AdapterState
 from web4_agent.domain.errors import UsageError
-from web4_agent.domain.ids import BASE, AdapterVersion
+from web4_agent.domain.ids import BASE, AdapterVersion, RunId
 from web4_agent.domain.progress import Unwatched
 from web4_agent.domain.runs import RunState
 from web4_agent.domain.verdicts import Decision
@@ -38,6 +38,7 @@ from web4_agent.records.adapter_lists import AdapterLine
 from web4_agent.steps.judging.measure import load_gate_items
 from web4_agent.storage.payload import from_json
 
+RUN = RunId("night-2026-03-02-1")
 ITEMS = load_gate_items(per_stratum=5)
 """A tenth of the gate's: what is read here are its words, not its judgement."""
 
@@ -131,7 +132,7 @@ def test_a_night_says_how_far_it_is_and_leaves_nothing_of_that_behind(world: Wor
     assert (cut_off.holder, cut_off.step) == (None, "measure")
     assert world.night().state is RunState.PROMOTED
     assert running_night(parts(world)) is None
-    assert not list(world.home.runs.rglob("*progress.json"))
+    assert not list(world.home.root.rglob("*.progress"))
 
 
 def test_time_left_is_the_step_s_own_and_of_the_later_ones_what_they_took_before(lived: World) -> None:
@@ -139,7 +140,7 @@ def test_time_left_is_the_step_s_own_and_of_the_later_ones_what_they_took_before
     times = show_night(parts(lived), first.run).times
     with lived.database.begin() as connection:
         run = runs.start(connection, "night", DAY + timedelta(days=1), lived.clock())
-    told = ToldProgress(Unwatched(), lived.home.progress(run.id), last="report")
+    told = ToldProgress(Unwatched(), lived.home.night_progress, run.id, last="report")
     told.advanced("train", 5, 20, 90.0)
     night = running_night(parts(lived))
     assert night is not None
@@ -157,26 +158,27 @@ def test_progress_is_written_now_and_then_and_never_stops_the_work(tmp_path: Pat
         def advanced(self, step: str, done: int, total: int, left_s: float | None = None, note: str = "") -> None:
             heard.append(done)
 
-    file = tmp_path / "run" / "progress.json"
-    told = ToldProgress(Heard(), file, last="report")
+    file = tmp_path / "night.progress"
+    told = ToldProgress(Heard(), file, RUN, last="report")
     told.started("train")
     for done in range(1, 50):
         told.advanced("train", done, 50, 10.0, "loss 2.1")
     assert len(heard) == 49
-    found = read_progress(file)
+    found = read_progress(file, RUN)
     assert found is not None
-    assert found.progress == Progress("train"), f"within {EVERY_S} s there is one write"
+    assert found.progress == Progress(RUN, "train"), f"within {EVERY_S} s there is one write"
     told._written_s -= EVERY_S
     told.advanced("train", 50, 50, 0.0)
     assert json.loads(file.read_text())["done"] == 50
     told.started("report")
-    assert read_progress(file) is None
-    assert list(file.parent.iterdir()) == []
-    in_the_way = tmp_path / "file"
-    in_the_way.write_text("")
-    ToldProgress(Heard(), in_the_way / "progress.json", last="report").started("train")
+    assert read_progress(file, RUN) is None
+    assert list(tmp_path.iterdir()) == []
+    ToldProgress(Heard(), tmp_path / "not there" / "night.progress", RUN, last="report").started("train")
+    assert list(tmp_path.iterdir()) == [], "a folder that is made here would not outlive a power cut"
+    told.started("train")
+    assert read_progress(file, RunId("night-2026-03-03-1")) is None
     file.write_text("{")
-    assert read_progress(file) is None
+    assert read_progress(file, RUN) is None
 
 
 def test_adapters_are_listed_with_what_a_rollback_would_do(tmp_path: Path) -> None:

@@ -315,7 +315,7 @@ def test_the_night_that_runs_is_shown_with_its_step_and_the_time_left(home: Runn
     with runtime.database.begin() as connection:
         run = runs.start(connection, "night", END.date(), runtime.now())
     try:
-        watcher = ToldProgress(runtime.watcher, runtime.home.progress(run.id), last="report")
+        watcher = ToldProgress(runtime.watcher, runtime.home.night_progress, run.id, last="report")
         watcher.started("train")
         watcher._written_s = -9.0
         watcher.advanced("train", 7, 20, 600.0, "loss 2.113")
@@ -332,7 +332,7 @@ def test_the_night_that_runs_is_shown_with_its_step_and_the_time_left(home: Runn
         watcher.started("report")
         with runtime.database.begin() as connection:
             connection.execute(text("DELETE FROM runs WHERE id = :run"), {"run": run.id})
-    assert not runtime.home.progress(run.id).exists()
+    assert not runtime.home.night_progress.exists()
     assert "Tonight is running" not in visit.get("/nights").text
 
 

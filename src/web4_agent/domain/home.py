@@ -25,6 +25,11 @@ class Home:
         return self.root / "locks" / "night.lock"
 
     @property
+    def night_progress(self) -> Path:
+        """How far the night at work is, for other processes; it goes with the night's last step."""
+        return self.root / "locks" / "night.progress"
+
+    @property
     def schedule_lock(self) -> Path:
         return self.root / "locks" / "schedule.lock"
 
@@ -105,10 +110,6 @@ class Home:
 
     def run(self, run: RunId) -> Path:
         return self.runs / run
-
-    def progress(self, run: RunId) -> Path:
-        """How far a run is, for other processes; it goes with the run's last step."""
-        return self.run(run) / "progress.json"
 
     def log(self, run: RunId) -> Path:
         return self.logs / f"{run}.log"

@@ -1,7 +1,8 @@
 """How far a run is, in a small file that other processes read: the dashboard shows a night that another process trains.
 
 Called by flows around a run, and by whoever shows it. The file is written at most once a second and at every step's
-begin; it is a convenience and never the truth, which is the ledger: losing it loses nothing.
+begin; it is a convenience and never the truth, which is the ledger: losing it loses nothing. It is never synced, so it
+must lie where nothing is published: a folder that is made for it would look as if it would outlive a power cut.
 """
 
 import time
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from web4_agent.domain.errors import IntegrityError
+from web4_agent.domain.ids import RunId
 from web4_agent.domain.progress import Watcher
 from web4_agent.storage.atomic import TEMPORARY_PREFIX
 from web4_agent.storage.payload import from_json, to_json
@@ -20,6 +22,7 @@ EVERY_S = 1.0
 class Progress:
     """`done` of `total` (0: not known) in `step`; `left_s` seconds were expected to be left when it was written."""
 
+    run: RunId
     step: str
     done: int = 0
     total: int = 0
@@ -37,10 +40,12 @@ class Told:
 
 @dataclass(slots=True)
 class ToldProgress:
-    """A watcher that passes on what it is told and writes it to `file`. The step `last` ends it: the file goes."""
+    """A watcher that passes on what it is told and writes it to `file`, whose folder is there. The step `last` ends it:
+    the file goes."""
 
     inner: Watcher
     file: Path
+    run: RunId
     last: str
     _written_s: float = field(default=-EVERY_S, init=False)
 
@@ -48,12 +53,12 @@ class ToldProgress:
         if step == self.last:
             _remove(self.file)
         else:
-            self._write(Progress(step))
+            self._write(Progress(self.run, step))
         self.inner.started(step)
 
     def advanced(self, step: str, done: int, total: int, left_s: float | None = None, note: str = "") -> None:
         if step != self.last and time.monotonic() - self._written_s >= EVERY_S:
-            self._write(Progress(step, done, total, left_s, note))
+            self._write(Progress(self.run, step, done, total, left_s, note))
         self.inner.advanced(step, done, total, left_s, note)
 
     def finished(self, step: str, seconds: float) -> None:
@@ -64,21 +69,20 @@ class ToldProgress:
         self._written_s = time.monotonic()
         temporary = _temporary(self.file)
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_text(to_json(progress), encoding="utf-8")
             temporary.replace(self.file)
         except OSError:  # a full disk costs this line of the dashboard; the run's own files tell of the disk
             _remove(self.file)
 
 
-def read_progress(file: Path) -> Told | None:
-    """None where there is no such file, or it can't be read."""
+def read_progress(file: Path, run: RunId) -> Told | None:
+    """What is said of this run; None where there is no such file, it is of another run, or it can't be read."""
     try:
         written_s = file.stat().st_mtime
         progress = from_json(Progress, file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, IntegrityError):
         return None
-    return Told(progress, max(0.0, time.time() - written_s))
+    return Told(progress, max(0.0, time.time() - written_s)) if progress.run == run else None
 
 
 def _remove(file: Path) -> None:

@@ -1,6 +1,6 @@
 """The night that is open: which step it is in, how far, and how long it may still take.
 
-The steps that are done stand in the ledger; how far the one at work is, in a file beside the run (`progress_file`).
+The steps that are done stand in the ledger; how far the one at work is, in a file that the night writes.
 The time left is that step's own estimate, and for the steps after it what they took in the last night that went to its
 end: a guess that says on what it rests.
 """
@@ -52,14 +52,14 @@ def running_night(parts: DashboardParts) -> RunningNight | None:
             return None
         done = tuple(runs.committed(connection, run.id).values())
         like = _like(connection)
-    told = read_progress(parts.home.progress(run.id))
+    told = read_progress(parts.home.night_progress, run.id)
     if told is not None and told.progress.step in {one.name for one in done}:
         told = None  # left by a process that ended there
     before = {one.name: one.seconds for one in like[1]} if like else {}
     since = max([run.started_utc, *(one.committed_utc for one in done)])
     in_step_s = max(0.0, (parts.now() - since).total_seconds())
     step = told.progress.step if told else _next(before, done)
-    progress = told.progress if told else Progress(step)
+    progress = told.progress if told else Progress(run.id, step)
     return RunningNight(
         run.id,
         run.day,

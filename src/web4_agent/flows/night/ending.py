@@ -138,7 +138,7 @@ def tidy(parts: NightParts, run: Run) -> None:
     """Remove what only the run needed, and run folders older than the last few. What is kept explains a verdict."""
     own = parts.home.run(run.id)
     shutil.rmtree(own / "work", ignore_errors=True)
-    parts.home.progress(run.id).unlink(missing_ok=True)
+    parts.home.night_progress.unlink(missing_ok=True)
     if own.is_dir():
         sync_folder(own)  # else a power cut brings back what nobody looks for any more
     folders = sorted(

@@ -61,7 +61,7 @@ def evening(parts: NightParts, request: NightRequest) -> NightReport:
 def again(parts: NightParts, request: NightRequest) -> NightReport:
     """As `evening`, for a caller that holds the night's locks already: a night that is lived through again."""
     run = _open_run(parts, request)
-    parts = replace(parts, watcher=ToldProgress(parts.watcher, parts.home.progress(run.id), last="report"))
+    parts = replace(parts, watcher=ToldProgress(parts.watcher, parts.home.night_progress, run.id, last="report"))
     with run_log(parts.home.log(run.id)):
         log.info("night.opened run=%s day=%s", run.id, run.day)
         try:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from web4_agent.domain.errors import BusyError, Web4Error
 
@@ -73,7 +74,8 @@ class Work:
         self._task = task = loop.run_in_executor(self._thread, do, say, done_enough)
         task.add_done_callback(lambda done: self._ended(job, done))
         waiting = loop.create_task(enough.wait())
-        await asyncio.wait({task, waiting}, timeout=early_s, return_when=asyncio.FIRST_COMPLETED)
+        either: tuple[asyncio.Future[Any], ...] = (task, waiting)
+        await asyncio.wait(either, timeout=early_s, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if task.done() and task.exception() is not None:
             self.job = None  # the page that asked tells of it

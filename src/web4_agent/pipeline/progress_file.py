@@ -51,7 +51,7 @@ class ToldProgress:
 
     def started(self, step: str) -> None:
         if step == self.last:
-            _remove(self.file)
+            remove_progress(self.file)
         else:
             self._write(Progress(self.run, step))
         self.inner.started(step)
@@ -72,7 +72,7 @@ class ToldProgress:
             temporary.write_text(to_json(progress), encoding="utf-8")
             temporary.replace(self.file)
         except OSError:  # a full disk costs this line of the dashboard; the run's own files tell of the disk
-            _remove(self.file)
+            remove_progress(self.file)
 
 
 def read_progress(file: Path, run: RunId) -> Told | None:
@@ -85,7 +85,8 @@ def read_progress(file: Path, run: RunId) -> Told | None:
     return Told(progress, max(0.0, time.time() - written_s)) if progress.run == run else None
 
 
-def _remove(file: Path) -> None:
+def remove_progress(file: Path) -> None:
+    """What a killed run left of it, too. None is no error."""
     for path in (_temporary(file), file):
         try:
             path.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ from web4_agent.domain.ids import BASE
 from web4_agent.domain.maintenance import Outcome, Rhythm, Upkeep
 from web4_agent.domain.queries import Route, Status
 from web4_agent.domain.runs import RunState
+from web4_agent.flows import dashboard
 from web4_agent.flows.alerting import AlertingParts, Delivery, deliver
 from web4_agent.flows.backing_up import back_up, restore
 from web4_agent.flows.exporting import ExportParts, export
@@ -33,6 +34,7 @@ from web4_agent.flows.feedback import FeedbackParts, give
 from web4_agent.flows.forgetting import ForgetRequest, forget
 from web4_agent.flows.maintenance import MaintenanceParts, maintain
 from web4_agent.flows.provenance import ProvenanceParts, why
+from web4_agent.flows.quarantine import QuarantineParts, waiting_page
 from web4_agent.flows.query_log import QueryLog
 from web4_agent.flows.referencing import ReferenceParts, ReferenceRequest, forget_folder, index_references
 from web4_agent.flows.reporting import ReportingParts, hot, nights, report, satisfaction
@@ -150,6 +152,27 @@ def test_the_day_is_logged_reported_and_explained(world: World, tmp_path: Path) 
     told = why(ProvenanceParts(world.database, ScriptedEmbedder, lambda: world.store), asked(1).response)
     assert told.feedback[0].comment == "after all"
     assert told.interaction.stream
+
+
+def test_the_dashboard_reads_the_same_ledger(world: World) -> None:
+    version = promote_buffer(world)
+    with world.database.begin() as connection:
+        interactions.add(connection, [asked(1), asked(2), asked(3, status=Status.ERROR, error="no word")])
+    parts = dashboard.DashboardParts(world.database, world.home, world.clock, texts_kept=True)
+    assert [one.documents for one in dashboard.list_adapters(parts, 1).adapters.rows] == [6, 0]
+    assert dashboard.preview_rollback(parts, BASE).left == (version,)
+    assert dashboard.list_nights(parts, 1).total == 1
+    assert dashboard.learning_curve(parts) == ()
+    assert dashboard.running_night(parts) is None
+    found = dashboard.list_documents(parts, dashboard.Shelf.ALL, "QUEUE limit", 1)
+    assert [one.id for one in found.rows] == [PUMP]
+    assert dashboard.hot_documents(parts, 1).rows == ()
+    assert [one.error for one in dashboard.serving(parts).errors] == ["no word"]
+    answers = dashboard.last_answers(parts)
+    assert [one.answer.query for one in answers.rows] == ["question 3", "question 2", "question 1"]
+    before = f"{answers.rows[0].answer.at_utc.isoformat()}~{answers.rows[0].answer.response}"
+    assert [one.answer.query for one in dashboard.last_answers(parts, before).rows] == ["question 2", "question 1"]
+    assert waiting_page(QuarantineParts(world.database, world.clock), 0, 5) == ((), 0)
 
 
 def test_references_and_tools_are_indexed_searched_and_forgotten(world: World, tmp_path: Path) -> None:

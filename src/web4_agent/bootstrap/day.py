@@ -12,6 +12,7 @@ from web4_agent.domain.queries import RouteDecision
 
 if TYPE_CHECKING:
     from web4_agent.flows.collections import CollectionParts
+    from web4_agent.flows.dashboard import DashboardParts
     from web4_agent.flows.day import DayParts
     from web4_agent.flows.evaluation import AcceptParts, EvaluationParts
     from web4_agent.flows.exporting import ExportParts
@@ -142,6 +143,11 @@ class Daily(Nightly):
         from web4_agent.flows.reporting import ReportingParts
 
         return ReportingParts(self.database, self.now)
+
+    def dashboard_parts(self) -> "DashboardParts":
+        from web4_agent.flows.dashboard import DashboardParts
+
+        return DashboardParts(self.database, self.home, self.now, texts_kept=self.settings.log.text_days > 0)
 
     def export_parts(self) -> "ExportParts":
         from web4_agent.flows.exporting import ExportParts

@@ -25,6 +25,7 @@ def command(
         out.print(
             f"{chosen.model} answers at {address}/v1 (OpenAI) and {address} (Ollama)", markup=False, soft_wrap=True
         )
+        out.print(f"dashboard: {address}/dashboard/", markup=False, soft_wrap=True)
         out.print(f"try: curl {address}/readyz; stop: Ctrl-C", markup=False, soft_wrap=True)
 
     out.print("starting the engine …", markup=False, soft_wrap=True)

@@ -39,6 +39,7 @@ def command(
 
     def ready(address: str) -> None:
         say(f"{chosen.model} answers at {address}/v1 (OpenAI) and {address} (Ollama)")
+        say(f"dashboard: {address}/dashboard/")
         background.start()
 
     say("starting the engine …")

@@ -25,6 +25,11 @@ class Home:
         return self.root / "locks" / "night.lock"
 
     @property
+    def night_progress(self) -> Path:
+        """How far the night at work is, for other processes; it goes with the night's last step."""
+        return self.root / "locks" / "night.progress"
+
+    @property
     def schedule_lock(self) -> Path:
         return self.root / "locks" / "schedule.lock"
 

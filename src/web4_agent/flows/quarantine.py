@@ -16,7 +16,7 @@ from web4_agent.domain.documents import DocumentState, RejectionReason, Ruling
 from web4_agent.domain.errors import BusyError, UsageError
 from web4_agent.domain.ids import ContentHash, DocumentId
 from web4_agent.domain.tidings import clean
-from web4_agent.records import collections, documents, rejections, rulings
+from web4_agent.records import collections, document_lists, documents, rejections, rulings
 from web4_agent.records.documents import DocumentRow
 from web4_agent.records.rejections import RejectionRow
 from web4_agent.records.rulings import RulingRow
@@ -86,6 +86,24 @@ def waiting(parts: QuarantineParts, *, everything: bool = False) -> tuple[Waitin
         ruled = rulings.latest(connection)
     found = [*(_waiting(row, ruled.get(row.content_hash)) for row in rows), *map(_unstored, secrets)]
     return tuple(one for one in found if everything or one.ruling is not Ruling.REJECTED)
+
+
+def waiting_page(parts: QuarantineParts, skip: int, most: int) -> tuple[tuple[Waiting, ...], int]:
+    """Some of what waits for a person, oldest day first and files with a secret last, and how many there are in all:
+    only the texts of those that are shown are read."""
+    with parts.database.read() as connection:
+        secrets = [row for row in rejections.every(connection) if row.reason is RejectionReason.SECRET]
+        ruled = rulings.latest(connection)
+        keys = [
+            key
+            for key in document_lists.keys(connection, DocumentState.QUARANTINED)
+            if key[1] not in ruled or ruled[key[1]].ruling is not Ruling.REJECTED
+        ]
+        rows = document_lists.read(connection, keys[skip : skip + most])
+    stored = [_waiting(row, ruled.get(row.content_hash)) for row in rows]
+    first = max(0, skip - len(keys))
+    unstored = [_unstored(row) for row in secrets[first : first + most - len(stored)]] if len(stored) < most else []
+    return (*stored, *unstored), len(keys) + len(secrets)
 
 
 def show(parts: QuarantineParts, name: str) -> Shown:

@@ -45,6 +45,15 @@ class Access:
     keys: Mapping[str, str] = field(default_factory=dict)
     origins: frozenset[str] = frozenset()
 
+    def check_host(self, header: Callable[[str], str | None]) -> None:
+        """On loopback, the name it is asked under must be loopback's too: no page of elsewhere can bear such a name.
+        Raises Refused (403)."""
+        if self.wide:
+            return
+        host = urlsplit(f"//{header('host') or ''}").hostname or ""
+        if not is_loopback(host):
+            raise Refused(403, f"this gateway answers on loopback, not as {host[:100]!r}", "host_not_allowed")
+
     def client(self, header: Callable[[str], str | None]) -> str:
         """The name under which the request is logged. Raises Refused (401, 403)."""
         self._check_browser(header)
@@ -61,11 +70,7 @@ class Access:
         origin = header("origin")
         if origin and origin not in self.origins and not _is_local_origin(origin):
             raise Refused(403, f"pages of {origin[:100]} may not ask here", "origin_not_allowed")
-        if self.wide:
-            return
-        host = urlsplit(f"//{header('host') or ''}").hostname or ""
-        if not is_loopback(host):
-            raise Refused(403, f"this gateway answers on loopback, not as {host[:100]!r}", "host_not_allowed")
+        self.check_host(header)
 
 
 def _key(header: Callable[[str], str | None]) -> str:

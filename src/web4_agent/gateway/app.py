@@ -15,10 +15,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from web4_agent.gateway.cors import add_cors, readable
-from web4_agent.gateway.guard import Guard, on_bug, on_gone, on_http_error, on_refused
+from web4_agent.gateway.dashboard.app import mount_dashboard
+from web4_agent.gateway.dashboard.parts import PREFIX, Dashboard
+from web4_agent.gateway.guard import Guard, on_bug, on_gone, on_http_error, on_refused, wants_page
 from web4_agent.gateway.ollama_api import OllamaApi
 from web4_agent.gateway.openai_api import OpenAiApi
 from web4_agent.gateway.parts import GatewayParts
@@ -53,7 +55,7 @@ _ERRORS = {
 }
 
 
-def make_app(parts: GatewayParts) -> FastAPI:
+def make_app(parts: GatewayParts, dashboard: Dashboard) -> FastAPI:
     app = FastAPI(title="Web4 Agent", docs_url=None, redoc_url=None)
     api, other = OpenAiApi(parts), OllamaApi(parts)
     post: dict[str, tuple[Endpoint, type[BaseModel] | None]] = {
@@ -80,6 +82,7 @@ def make_app(parts: GatewayParts) -> FastAPI:
     }.items():
         _add(app, path, "GET", endpoint, None)
     _add_watchers(app, parts)
+    mount_dashboard(app, dashboard)
     refused = parts.relay.metrics.refused
     handlers: dict[type[Exception], Handler] = {
         Refused: on_refused,
@@ -157,8 +160,10 @@ def _add_watchers(app: FastAPI, parts: GatewayParts) -> None:
         shown = await asyncio.to_thread(metrics.page)
         return PlainTextResponse(shown, media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def greeting(_: Request) -> Response:
-        return PlainTextResponse("Web4 Agent is running")
+    async def greeting(request: Request) -> Response:
+        if wants_page(request.headers):
+            return RedirectResponse(f"{PREFIX}/", 303, headers={"vary": "Accept"})
+        return PlainTextResponse("Web4 Agent is running", headers={"vary": "Accept"})
 
     for path, endpoint in {"/healthz": health, "/readyz": ready, "/metrics": page, "/": greeting}.items():
         app.add_api_route(path, endpoint, methods=["GET", "HEAD"], include_in_schema=False)

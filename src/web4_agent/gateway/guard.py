@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web4_agent.gateway.access import Access
+from web4_agent.gateway.dashboard.parts import PREFIX
 from web4_agent.gateway.relay import ClientGone
 from web4_agent.gateway.wire.errors import Refused, dialect_of, error_body
 
@@ -42,6 +43,11 @@ class Guard:
             await refusal(scope["path"], refused)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def wants_page(headers: Headers) -> bool:
+    """Whether a person's browser asks: programs that look whether it lives take anything."""
+    return "text/html" in headers.get("accept", "")
 
 
 def refusal(path: str, refused: Refused) -> Response:
@@ -79,5 +85,10 @@ async def on_bug(request: Request, error: Exception) -> Response:
 
 def _admit(scope: MutableMapping[str, Any], access: Access) -> None:
     headers = Headers(raw=scope["headers"])
-    if scope["path"] not in _OPEN_PATHS:
-        scope["web4_client"] = access.client(headers.get)
+    path = scope["path"]
+    if path in _OPEN_PATHS:
+        return
+    if path == PREFIX or path.startswith(f"{PREFIX}/") or (path == "/" and wants_page(headers)):
+        access.check_host(headers.get)  # the dashboard's own door asks who it is
+        return
+    scope["web4_client"] = access.client(headers.get)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from web4_agent.domain.queries import Thumb
 from web4_agent.gateway.access import Access
 from web4_agent.gateway.relay import RelayParts
 from web4_agent.gateway.wire.errors import Refused
@@ -20,7 +19,7 @@ Embed = Callable[[Sequence[str]], tuple[NDArray[np.float32], int]]
 
 @dataclass(frozen=True, slots=True)
 class GatewayParts:
-    """`give_feedback` takes response id, thumb, comment and client, and raises UsageError for an unknown id.
+    """`give_feedback` takes response id, thumb, comment and client, and raises UsageError for an unknown id or thumb.
 
     `trouble` says, for a health page, what keeps the log or a store from working; empty when all is well.
     """
@@ -28,7 +27,7 @@ class GatewayParts:
     relay: RelayParts
     access: Access
     embed: Embed
-    give_feedback: Callable[[str, Thumb, str, str], None]
+    give_feedback: Callable[[str, str, str, str], None]
     trouble: Callable[[], str]
     engine_name: str
     context_tokens: int

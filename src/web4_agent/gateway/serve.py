@@ -21,7 +21,7 @@ import uvloop
 from web4_agent.backends.engines.base import ServedAdapter
 from web4_agent.bootstrap import Runtime
 from web4_agent.domain.errors import BusyError, ModelError, SettingsError, Web4Error
-from web4_agent.domain.queries import RouteDecision, Thumb
+from web4_agent.domain.queries import RouteDecision
 from web4_agent.flows.feedback import FeedbackParts, give
 from web4_agent.flows.founding import serve_pointer
 from web4_agent.flows.probation import watch_over
@@ -33,6 +33,7 @@ from web4_agent.gateway.access import Access, check_listening, is_loopback
 from web4_agent.gateway.admission import Admission
 from web4_agent.gateway.app import make_app
 from web4_agent.gateway.cors import origins_of
+from web4_agent.gateway.dashboard.parts import dashboard_of
 from web4_agent.gateway.engine_deaths import EngineDeaths
 from web4_agent.gateway.engine_room import EngineRoom
 from web4_agent.gateway.ledger_metrics import LedgerMetrics
@@ -147,7 +148,7 @@ class Gateway:
 
     async def _listen(self, at: Listening, parts: GatewayParts, ready: Callable[[str], None]) -> None:
         config = uvicorn.Config(
-            make_app(parts),
+            make_app(parts, dashboard_of(self._runtime, parts)),
             host=at.host,
             port=at.port,
             lifespan="off",
@@ -288,7 +289,7 @@ def _valid_keys(runtime: Runtime) -> dict[str, str]:
         return {row.key_hash: row.name for row in api_keys.listed(connection) if row.revoked_utc is None}
 
 
-def _give(parts: FeedbackParts, response: str, thumb: Thumb, comment: str, client: str) -> None:
+def _give(parts: FeedbackParts, response: str, thumb: str, comment: str, client: str) -> None:
     give(parts, response, thumb, comment, client)
 
 

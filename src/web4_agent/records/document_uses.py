@@ -53,8 +53,9 @@ def add(connection: Connection, rows: Iterable[Interaction]) -> None:
     )
 
 
-def ranking(connection: Connection, start: date, end: date, count: int) -> Sequence[Use]:
-    """The most used documents of the days from `start` to `end`, both included; equal ones by the later use."""
+def ranking(connection: Connection, start: date, end: date, count: int, skip: int = 0) -> Sequence[Use]:
+    """The most used documents of the days from `start` to `end`, both included; equal ones by the later use. The first
+    `skip` of them are left out."""
     uses = document_uses.c
     total, last = func.sum(uses.uses), func.max(uses.last_utc, type_=UtcDateTime)
     query = (
@@ -63,5 +64,6 @@ def ranking(connection: Connection, start: date, end: date, count: int) -> Seque
         .group_by(uses.document)
         .order_by(total.desc(), last.desc(), uses.document)
         .limit(count)
+        .offset(skip)
     )
     return [Use(DocumentId(row[0]), int(row[1]), int(row[2]), row[3]) for row in connection.execute(query)]

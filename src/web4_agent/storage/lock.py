@@ -4,12 +4,22 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
 from web4_agent.domain.errors import BusyError
 from web4_agent.storage.atomic import translated_os_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock, as it said when it took it: what it does, and the number of its process on this machine."""
+
+    doing: str
+    process: int
 
 
 @contextmanager
@@ -37,9 +47,20 @@ def exclusive(path: Path, *, doing: str) -> Iterator[None]:
         lock.release()
 
 
+def holder(path: Path) -> Holder | None:
+    """Who holds the lock `path` on this machine, without touching it; None where nobody says so or lives any more."""
+    found = _read(path.with_suffix(".holder"))
+    return found if found is not None and psutil.pid_exists(found.process) else None
+
+
 def _holder(path: Path) -> str:
+    found = _read(path)
+    return f"{found.doing} (process {found.process})" if found else "a process that has not said what it does"
+
+
+def _read(path: Path) -> Holder | None:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
-        return f"{held['doing']} (process {held['process']})"
+        return Holder(str(held["doing"]), int(held["process"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return "a process that has not said what it does"
+        return None

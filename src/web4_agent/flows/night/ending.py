@@ -17,6 +17,7 @@ from web4_agent.domain.verdicts import Suspects, Verdict
 from web4_agent.flows.night.judging import read_measurement
 from web4_agent.flows.night.learning import read_samples
 from web4_agent.flows.night.parts import Collected, Ended, Exported, Judged, NightParts, Settled, Trial
+from web4_agent.pipeline.progress_file import remove_progress
 from web4_agent.records import adapters, alerts, collections, documents, runs
 from web4_agent.steps.projection import BUFFER, synchronise
 from web4_agent.steps.promote import converge, publish_adapter
@@ -138,6 +139,7 @@ def tidy(parts: NightParts, run: Run) -> None:
     """Remove what only the run needed, and run folders older than the last few. What is kept explains a verdict."""
     own = parts.home.run(run.id)
     shutil.rmtree(own / "work", ignore_errors=True)
+    remove_progress(parts.home.night_progress)
     if own.is_dir():
         sync_folder(own)  # else a power cut brings back what nobody looks for any more
     folders = sorted(

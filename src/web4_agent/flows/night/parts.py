@@ -174,13 +174,14 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class CanaryPair:
-    """One canary side by side: what production and the candidate made of it."""
+    """One canary side by side: what production and the candidate made of it. `answer` is the candidate's."""
 
     id: str
     topic: str
     before: bool
     after: bool
     answer: str
+    answer_before: str = ""
 
 
 @dataclass(frozen=True, slots=True)

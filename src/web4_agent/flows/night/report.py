@@ -159,7 +159,7 @@ def _canaries(before: Measurement | None, after: Measurement | None) -> tuple[Ca
         return ()
     old: dict[str, CanaryResult] = {one.id: one for one in before.scores.canaries}
     return tuple(
-        CanaryPair(one.id, one.topic, old[one.id].passed, one.passed, one.answer)
+        CanaryPair(one.id, one.topic, old[one.id].passed, one.passed, one.answer, old[one.id].answer)
         for one in after.scores.canaries
         if one.id in old
     )

@@ -33,6 +33,7 @@ from web4_agent.flows.night.parts import (
 from web4_agent.flows.night.report import build_report, publish_report
 from web4_agent.flows.night.trace import night_span
 from web4_agent.pipeline.logbook import run_log
+from web4_agent.pipeline.progress_file import ToldProgress
 from web4_agent.pipeline.runner import Runner, Step, require_forward_clock, steady
 from web4_agent.records import adapters, alerts, documents, feedback_uses, runs, samples, verdicts
 from web4_agent.storage.lock import exclusive
@@ -61,6 +62,7 @@ def evening(parts: NightParts, request: NightRequest) -> NightReport:
 def again(parts: NightParts, request: NightRequest) -> NightReport:
     """As `evening`, for a caller that holds the night's locks already: a night that is lived through again."""
     run = _open_run(parts, request)
+    parts = replace(parts, watcher=ToldProgress(parts.watcher, parts.home.night_progress, run.id, last="report"))
     with run_log(parts.home.log(run.id)):
         log.info("night.opened run=%s day=%s", run.id, run.day)
         try:

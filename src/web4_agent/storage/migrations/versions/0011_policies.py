@@ -5,7 +5,7 @@ from alembic import op
 
 from web4_agent.storage.columns import UtcDateTime
 
-revision = "0013"
+revision = "0011"
 down_revision = "0010"
 
 

@@ -168,4 +168,4 @@ def test_the_page_names_every_task_as_it_is_called() -> None:
 def test_every_command_of_the_reports_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("report", "distribution", "satisfaction", "hot", "nights", "weekly", "monthly", "quarterly"):
         assert run([command, "--help"]) == 0
-        assert f"Example: web4-agent {command}" in capsys.readouterr().out
+        assert f"EXAMPLES\n    web4-agent {command}" in capsys.readouterr().out

@@ -11,8 +11,6 @@ from web4_agent.domain.sheets import Sheet, grid, lines
 if TYPE_CHECKING:
     from web4_agent.flows.reporting import Distribution
 
-EXAMPLE = "Example: web4-agent distribution --days 30 --format markdown"
-
 
 def command(
     home: HomeOption = None,

@@ -11,8 +11,6 @@ from web4_agent.domain.sheets import Sheet, grid, lines
 if TYPE_CHECKING:
     from web4_agent.flows.reporting import Hot
 
-EXAMPLE = "Example: web4-agent hot --days 30 --out hot.md"
-
 
 def command(
     home: HomeOption = None,

@@ -12,7 +12,6 @@ from web4_agent.domain.sheets import Block, Cell, Sheet, Tone, grid, lines
 if TYPE_CHECKING:
     from web4_agent.flows.reporting import NightRow, Nights
 
-EXAMPLE = "Example: web4-agent nights --days 30 --out nights.html"
 _COLUMNS = ("night", "verdict", "documents", "samples", "gain", "canaries", "time", "tokens", "adapter")
 _GAIN = "gain: bits a byte less on held-out text of the night's own documents; canaries: passed before → after"
 _TONES = {"promoted": Tone.GOOD, "rejected": Tone.DOUBTFUL, "failed": Tone.BAD, "open": Tone.DOUBTFUL}

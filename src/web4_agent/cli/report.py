@@ -11,7 +11,6 @@ from web4_agent.domain.sheets import Sheet, grid, lines
 if TYPE_CHECKING:
     from web4_agent.flows.reporting import Report
 
-EXAMPLE = "Example: web4-agent report --days 30 --out report.html"
 _COLUMNS = (
     "day", "queries", "average", "p95", "first token", "retrieval", "found", "hot", "errors", "satisfied", "quality",
 )  # fmt: skip

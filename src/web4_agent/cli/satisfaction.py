@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from web4_agent.flows.reporting import Satisfaction
     from web4_agent.flows.reporting.reports import Liked
 
-EXAMPLE = "Example: web4-agent satisfaction --days 30"
-
 
 def command(
     home: HomeOption = None,

@@ -20,9 +20,6 @@ from web4_agent.domain.sheets import Block, Cell, Sheet, Steps, Tone, grid, line
 if TYPE_CHECKING:
     from web4_agent.flows.maintenance import Maintained
 
-WEEKLY_EXAMPLE = "Example: web4-agent weekly --quick --out weekly.html"
-MONTHLY_EXAMPLE = "Example: web4-agent monthly --leave-out 'gate audit'"
-QUARTERLY_EXAMPLE = "Example: web4-agent quarterly --leave-out 'gate calibration' --out quarter.html"
 _TONES = {
     TaskState.WELL: Tone.GOOD,
     TaskState.ATTENTION: Tone.DOUBTFUL,

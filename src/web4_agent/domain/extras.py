@@ -8,9 +8,10 @@ from importlib.util import find_spec
 
 from web4_agent.domain.errors import ExtraError
 
-TRAIN, POSTGRES, OTEL = "train", "postgres", "otel"
+TRAIN, QLORA, POSTGRES, OTEL = "train", "qlora", "postgres", "otel"
 EXTRAS = {
     TRAIN: ("torch", "transformers", "peft", "gguf", "matplotlib"),
+    QLORA: ("bitsandbytes",),
     POSTGRES: ("psycopg",),
     OTEL: ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
 }

@@ -23,8 +23,9 @@ def test_points_of_a_pass_rate_are_turned_into_tau(points: float, tau: float) ->
 
 
 def test_with_200_items_the_rules_seldom_err() -> None:
-    harmless, two, five = simulate_error_rates(GatePolicy(), items=200, spread=0.3)
-    assert harmless.rejected <= 0.03
+    """At 0.2 τ, the most that a stratum of the default model was found to move by in a harmless night."""
+    harmless, two, five = simulate_error_rates(GatePolicy(), items=200, spread=0.2)
+    assert harmless.rejected <= 0.02
     assert two.promoted <= 0.05
     assert five.promoted <= 0.001
 

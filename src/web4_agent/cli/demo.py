@@ -1,5 +1,7 @@
 """`web4-agent demo`: two nights and a morning on the journal that ships, in a temporary home."""
 
+import shutil
+import sys
 import tempfile
 import time
 import tomllib
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from web4_agent.flows.day import Answer
     from web4_agent.flows.night import NightReport
 
+NAME = "web4-agent"
 DATA = Path(__file__).parents[1] / "data"
 JOURNAL = DATA / "demo_journal"
 QUESTIONS = DATA / "demo_questions.toml"
@@ -150,15 +153,19 @@ def _close(out: Console, runtime: "Runtime", nights: list["NightReport"], second
         out.print(f"  {report.run}: {report.sentence}", markup=False, soft_wrap=True)
     home = runtime.home.root
     out.print("go on with:", markup=False, soft_wrap=True)
-    for line in (
-        f'web4-agent ask "Which port does berthd listen on?" --home {home}',
-        f"web4-agent serve --home {home}",
-        f"web4-agent adapters --home {home}",
-        f"web4-agent status --home {home}",
-        f"web4-agent rollback --home {home}",
-        f"web4-agent doctor --home {home}",
-    ):
-        out.print(f"  .venv/bin/{line}", markup=False, soft_wrap=True)
+    program = program_as_typed(sys.argv[0])
+    for line in ('ask "Which port does berthd listen on?"', "serve", "adapters", "status", "rollback", "doctor"):
+        out.print(f"  {program} {line} --home {home}", markup=False, soft_wrap=True)
+
+
+def program_as_typed(program: str) -> str:
+    """How a person calls this very program again: by its name where the shell finds it so, else by the path it was
+    called by."""
+    path = Path(program)
+    if path.name != NAME:  # run in another way: `python -m`, a test
+        return NAME
+    found = shutil.which(NAME)
+    return NAME if found is not None and path.exists() and path.samefile(found) else program
 
 
 def _chapter(out: Console, title: str, words: str) -> None:

@@ -45,7 +45,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "adapters": ("web4-agent adapters",),
     "rollback": (
         "web4-agent rollback                             # to the version before",
-        "web4-agent rollback a-6c2fe3100b20",
+        "web4-agent rollback a-29c05e9999d4",
     ),
     "probation": ("web4-agent probation", "web4-agent probation --act      # roll back now if it alarms"),
     "forget": (

@@ -56,6 +56,7 @@ def stage(after_two_nights: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     made = back_up(after_two_nights.world.backup_parts())
     monkeypatch.chdir(tmp_path)
     after_two_nights.words = {
+        "VERSION": after_two_nights.words["VERSION"],
         "~/team/handbook": str(folder),
         "~/team/harbour/src": str(folder),
         "~/team/client/src": str(folder),

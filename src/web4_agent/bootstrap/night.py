@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from web4_agent.flows.doctor import DoctorParts
     from web4_agent.flows.forgetting import ForgetParts, Forgotten
     from web4_agent.flows.forgetting.parts import Replayed, Versions
+    from web4_agent.flows.golden import GoldenParts
     from web4_agent.flows.indexing import IndexParts
     from web4_agent.flows.morning import MorningParts
     from web4_agent.flows.night import NightParts
@@ -132,6 +133,11 @@ class Nightly(Chosen):
         return RollbackParts(
             self.database, self.home, self.exporter.artefact_name, self.embedder, self.open_store, self.now
         )
+
+    def golden_parts(self) -> "GoldenParts":
+        from web4_agent.flows.golden import GoldenParts
+
+        return GoldenParts(self.database, self.home, self.exporter.artefact_name, self.now)
 
     def probation_parts(self) -> "ProbationParts":
         """Rolls back through the flow of that name: flows do not import each other."""

@@ -117,6 +117,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "gate calibrate": ("web4-agent gate calibrate", "web4-agent gate calibrate --simulate-only"),
     "gate show": ("web4-agent gate show",),
     "gate audit": ("web4-agent gate audit",),
+    "gate golden": (
+        "web4-agent gate golden",
+        "web4-agent gate golden a-29c05e9999d4 --why 'a good month, looked through by hand'",
+    ),
     "quarantine": ("web4-agent quarantine",),
     "quarantine show": ("web4-agent quarantine show 2026-03-02-UTC-0910-topic.pdca.md",),
     "quarantine approve": (

@@ -119,6 +119,35 @@ def show(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def golden(
+    version: Annotated[str | None, typer.Argument(help="The version to be golden; else: what is, and was.")] = None,
+    home: HomeOption = None,
+    why: Annotated[str, typer.Option("--why", help="The reason, which is kept.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """The floor that no night may fall below: show it, or move it to a version of the lineage that serves."""
+    from web4_agent.bootstrap import open_home
+    from web4_agent.domain.ids import AdapterVersion
+    from web4_agent.flows.golden import golden_moves, move_golden
+    from web4_agent.flows.standing import standing
+    from web4_agent.storage.payload import to_json
+
+    runtime = open_home(home, follow=False)
+    try:
+        if version is not None:
+            move_golden(runtime.golden_parts(), AdapterVersion(version), why)
+        pointer, moved = standing(runtime.database).pointer, golden_moves(runtime.database)
+    finally:
+        runtime.close()
+    if as_json:
+        typer.echo(to_json({"golden": pointer.golden, "moves": moved}))
+        return
+    typer.echo(f"golden: {pointer.golden}; production: {pointer.production}")
+    for one in moved:
+        typer.echo(f"{one.at_utc:%Y-%m-%d %H:%M} UTC: {one.source} -> {one.target}: {one.why}")
+
+
+@app.command()
 def audit(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Production and golden on the sealed items, beside the deciding ones. Exit code 1: the two sets are apart."""
     from web4_agent.bootstrap import open_home

@@ -166,6 +166,11 @@ def move_pointer(connection: Connection, target: AdapterVersion, reason: str, no
     )
 
 
+def set_golden(connection: Connection, target: AdapterVersion) -> None:
+    """Let `target` be the floor of the gate. Production, and since when, stay as they are."""
+    connection.execute(update(pointer).values(golden=target))
+
+
 def note_move(
     connection: Connection, source: AdapterVersion | None, target: AdapterVersion, reason: str, now: datetime
 ) -> None:

@@ -70,10 +70,13 @@ def rebuild_from_base(lineage: Lineage) -> Outcome:
 
 
 def golden_review(lineage: Lineage, audit: str) -> Outcome:
-    """A person's: what no night may fall below is nobody else's to decide. No command moves it."""
-    todo = Todo("read how the gate stands, and whether golden is still the floor you want", "web4-agent gate show")
+    """A person's: what no night may fall below is nobody else's to decide."""
+    todo = (
+        Todo("read how the gate stands, and whether golden is still the floor you want", "web4-agent gate show"),
+        Todo("if a later version shall be the floor", 'web4-agent gate golden VERSION --why "…"'),
+    )
     since = f"golden is {lineage.golden} since {lineage.golden_utc:%Y-%m-%d}, production {lineage.production}"
-    return Outcome(f"{since}. {audit}", (todo,))
+    return Outcome(f"{since}. {audit}", todo)
 
 
 def full_evaluation(

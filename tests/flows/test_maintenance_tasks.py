@@ -207,7 +207,8 @@ def test_a_rebuild_is_suggested_for_a_long_or_a_drifted_lineage(
 
 def test_golden_is_always_a_persons() -> None:
     found = golden_review(Lineage("a-1", "base", datetime(2026, 1, 2, tzinfo=UTC), 5), "No audit was made yet.")
-    assert (found.state, commands(found)) == (WELL, ["web4-agent gate show"])
+    assert found.state is WELL
+    assert commands(found) == ["web4-agent gate show", 'web4-agent gate golden VERSION --why "…"']
     assert "base since 2026-01-02" in found.found
 
 

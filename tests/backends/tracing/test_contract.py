@@ -33,6 +33,17 @@ def test_spans_are_taken_from_many_threads_at_once(tracer: Tracer) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(tracer.record, [SPAN] * 100))
     tracer.close()
+    if isinstance(tracer, KeptSpans):
+        assert len(tracer.spans) == 100
+
+
+def test_every_span_of_every_thread_is_exported_with_its_children() -> None:
+    exporter = InMemorySpanExporter()
+    tracer = OtelTracer("web4-test", None, exporter)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(tracer.record, [SPAN] * 100))
+    tracer.close()
+    assert len(exporter.get_finished_spans()) == 200
 
 
 def test_it_may_be_closed_twice_and_a_late_span_is_no_error(tracer: Tracer) -> None:

@@ -7,7 +7,7 @@ Without `--base` a folder is written with random weights in the shape of Qwen2.5
 the time does not depend on what the weights are. It is loaded as a night loads it, 4 bits included. Token ids are drawn
 at random, in samples of 60 to 600 tokens; half of a sample bears loss, and a fifth of them is held to the base.
 
-    shipped    what a night does, in steps of --step-tokens tokens
+    shipped    what a night does, in steps of --step-tokens tokens; --profile says where the time of one goes
     trainer    every sample padded to 2,048 tokens, all logits, gradient checkpointing, batch of one
 
 For each: real tokens a second, the share of the rate of a large matrix product measured in the same process that the
@@ -147,7 +147,7 @@ def write_random_base(folder: Path, scale: Scale) -> Path:
     config.save_pretrained(folder)
     with torch.device("meta"):
         shapes = {name: each.shape for name, each in Qwen2ForCausalLM(config).state_dict().items()}
-    draw = torch.Generator().manual_seed(1)
+    draw = torch.Generator("cuda" if torch.cuda.is_available() else "cpu").manual_seed(1)
     files: dict[str, str] = {}
     for file, names in _by_file(shapes).items():
         save_file({name: _drawn(name, shapes[name], draw) for name in names}, folder / file, metadata={"format": "pt"})
@@ -168,7 +168,7 @@ def _by_file(names: Sequence[str] | dict[str, torch.Size]) -> dict[str, list[str
 def _drawn(name: str, shape: torch.Size, draw: torch.Generator) -> torch.Tensor:
     if name.endswith("norm.weight"):
         return torch.ones(shape, dtype=torch.bfloat16)
-    return torch.empty(shape, dtype=torch.bfloat16).normal_(0.0, 0.02, generator=draw)
+    return torch.empty(shape, dtype=torch.bfloat16, device=draw.device).normal_(0.0, 0.02, generator=draw).cpu()
 
 
 def _print(measured: Sequence[Measured]) -> None:
@@ -189,7 +189,7 @@ def _in_own_process(recipe: str, asked: argparse.Namespace) -> Measured:
     """So that its peak memory is its own, and nothing is left of the one before."""
     command = [sys.executable, __file__, "--recipe", recipe, "--base", str(asked.base), "--device", asked.device]
     command += ["--precision", asked.precision, "--bits", str(asked.bits), "--steps", str(asked.steps)]
-    command += ["--step-tokens", str(asked.step_tokens)]
+    command += ["--step-tokens", str(asked.step_tokens), *(["--profile"] if asked.profile else [])]
     done = subprocess.run(
         command, check=True, stdout=subprocess.PIPE, env=child_environment(torch.get_num_threads()), text=True
     )
@@ -237,7 +237,22 @@ def _ours(asked: argparse.Namespace, placement: Placement, policy: TrainPolicy, 
     def step_once(step: Step) -> None:
         training_loop.train_step(model, optimizer, step, policy, rate=1.0, seed=policy.seed)
 
-    return load_s, *_timed(steps, step_once, asked.steps, placement)
+    done, wall_s = _timed(steps, step_once, asked.steps, placement)
+    if asked.profile:
+        _profile(lambda: step_once(next(steps)))
+    return load_s, done, wall_s
+
+
+def _profile(step_once: Callable[[], None]) -> None:
+    """One more step, and where its time goes on the processor and on the GPU."""
+    from torch.profiler import ProfilerActivity, profile
+
+    activities = [ProfilerActivity.CPU]
+    activities += [ProfilerActivity.CUDA] if torch.cuda.is_available() else []
+    with profile(activities=activities) as seen:
+        step_once()
+    for by in ("self_cpu_time_total", "self_device_time_total")[: len(activities)]:
+        print(seen.key_averages().table(sort_by=by, row_limit=16, max_name_column_width=50), file=sys.stderr)
 
 
 def _timed(
@@ -376,6 +391,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--step-tokens", type=int, default=4096, help="as training.tokens_per_step")
     parser.add_argument("--recipes", default=",".join(RECIPES))
     parser.add_argument("--tiny", action="store_true", help="a tiny shape, to see that all of it runs")
+    parser.add_argument("--profile", action="store_true", help="one more step of ours: where its time goes")
     parser.add_argument("--recipe", default="", help=argparse.SUPPRESS)
     return parser.parse_args()
 

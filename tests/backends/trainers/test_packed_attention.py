@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -37,6 +38,10 @@ def _qkv(heads: int = 4, groups: int = 2, width: int = 8) -> tuple[Tensor, Tenso
     return query, key, value
 
 
+def _way(kernel: Kernel, *, grouped: bool = True) -> packed_attention.Varlen:
+    return packed_attention.ways(kernel, grouped=grouped)[0]
+
+
 def _masked_kernel(  # noqa: PLR0917 - the parameters of torch's kernel
     query: Tensor,
     key: Tensor,
@@ -47,7 +52,7 @@ def _masked_kernel(  # noqa: PLR0917 - the parameters of torch's kernel
     longest_k: int,
     *,
     window_size: tuple[int, int],
-    enable_gqa: bool,
+    enable_gqa: bool = False,
 ) -> Tensor:
     """What torch's kernel says it computes, with a mask over the whole pack: no loop over samples."""
     assert begins.dtype is torch.int32
@@ -61,6 +66,30 @@ def _masked_kernel(  # noqa: PLR0917 - the parameters of torch's kernel
     q, k, v = (each.transpose(0, 1)[None] for each in (query, key, value))
     out = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen, enable_gqa=True)
     return out[0].transpose(0, 1)
+
+
+def _of_torch_2_10(  # noqa: PLR0917 - the parameters of torch's kernel
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    begins: Tensor,
+    begins_k: Tensor,
+    longest: int,
+    longest_k: int,
+    is_causal: bool = False,
+) -> Tensor:
+    assert is_causal
+    grouped = query.shape[1] != key.shape[1]
+    return _masked_kernel(
+        query, key, value, begins, begins_k, longest, longest_k, window_size=(-1, 0), enable_gqa=grouped
+    )
+
+
+def _of_torch_2_11(query: Tensor, key: Tensor, *rest: Any, window_size: tuple[int, int]) -> Tensor:
+    """Without a word for grouped heads, and taking none."""
+    if query.shape[1] != key.shape[1]:
+        raise RuntimeError("query and key have other numbers of heads")
+    return _masked_kernel(query, key, *rest, window_size=window_size)
 
 
 def _leaking_kernel(query: Tensor, key: Tensor, value: Tensor, *_: object, **__: object) -> Tensor:
@@ -82,7 +111,7 @@ def _detached_kernel(query: Tensor, key: Tensor, value: Tensor, begins: Tensor, 
 @pytest.mark.parametrize(("heads", "groups"), [(4, 2), (4, 4), (6, 1)])
 def test_one_kernel_for_all_samples_gives_what_each_sample_gives_alone(heads: int, groups: int) -> None:
     query, key, value = _qkv(heads, groups)
-    assert agrees(_masked_kernel, query, key, value, ROWS)
+    assert agrees(_way(_masked_kernel, grouped=heads != groups), query, key, value, ROWS)
     alone = attend_each(query[5:6], key[5:6], value[5:6], [Row(1)])
     torch.testing.assert_close(attend_each(query, key, value, ROWS)[5:6], alone, rtol=1e-6, atol=1e-6)
 
@@ -90,7 +119,7 @@ def test_one_kernel_for_all_samples_gives_what_each_sample_gives_alone(heads: in
 @pytest.mark.parametrize("kernel", [_leaking_kernel, _detached_kernel])
 def test_a_kernel_that_mixes_samples_or_has_other_gradients_does_not_agree(kernel: Kernel) -> None:
     query, key, value = _qkv()
-    assert not agrees(kernel, query, key, value, ROWS)
+    assert not agrees(_way(kernel), query, key, value, ROWS)
 
 
 @pytest.mark.parametrize(
@@ -104,15 +133,22 @@ def test_a_kernel_that_is_wrong_or_not_there_is_left_aside_and_the_log_says_why(
     assert reason in caplog.text
 
 
-def test_a_kernel_that_is_right_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", _masked_kernel)
-    assert packed_attention._proved_kernel(torch.device("cpu"), torch.float32, 4, 2, 8) is _masked_kernel
+@pytest.mark.parametrize("kernel", [_masked_kernel, _of_torch_2_10, _of_torch_2_11])
+@pytest.mark.parametrize("groups", [2, 4])
+def test_a_kernel_that_is_right_is_used_whatever_words_it_is_asked_in(
+    kernel: Kernel, groups: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", kernel)
+    found = packed_attention._proved_kernel(torch.device("cpu"), torch.float32, 4, groups, 8)
+    assert found is not None
+    assert agrees(found, *_qkv(4, groups), ROWS)
+    assert not caplog.text
 
 
 def test_a_processor_has_no_kernel_and_branches_take_none(monkeypatch: pytest.MonkeyPatch) -> None:
     query, key, value = _qkv()
     assert packed_attention.varlen_kernel(query, key) is None
-    monkeypatch.setattr(packed_attention, "varlen_kernel", lambda *_: _absent_kernel)
+    monkeypatch.setattr(packed_attention, "varlen_kernel", lambda *_: _way(_absent_kernel))
     rows = [Row(5, (3, 4)), Row(36)]
     assert torch.equal(attend(query, key, value, rows), attend_each(query, key, value, rows))
 
@@ -129,7 +165,7 @@ def test_a_pack_has_the_loss_and_gradients_of_its_samples_one_by_one(
     packed = Step((Pack(samples[:6]), Pack(samples[6:])))
     found = _loss_and_gradients(base, packed, fast=False)
     if at_once:
-        monkeypatch.setattr(packed_attention, "varlen_kernel", lambda *_: _masked_kernel)
+        monkeypatch.setattr(packed_attention, "varlen_kernel", lambda *_: _way(_masked_kernel))
     other = _loss_and_gradients(base, packed, fast=True)
     assert other[0] == pytest.approx(found[0], abs=1e-5)
     for name, gradient in found[1].items():

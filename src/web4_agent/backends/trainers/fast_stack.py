@@ -30,6 +30,8 @@ ROPE_TYPES = ("default", "linear", "llama3")
 POOL_VALUES = 1 << 22
 """Dropout masks are windows into a pool this large, 16 MB, drawn anew for each pack: drawing each mask of each
 layer apart would cost 6 to 12 % of the training time. Windows start anywhere, so masks of layers are not aligned."""
+GPU_MASK_ALIGNMENT = 64
+"""On a GPU windows start at a multiple of this, where several values are read at once."""
 
 
 def supports(config: Any) -> bool:
@@ -95,8 +97,9 @@ class FastStack:
             pool = _mask_pool(draw, values, self._dropout).to(x_td.dtype)
         else:
             pool = _pool_drawn_there(x_td, seed, values, self._dropout)
+        every = 1 if self._device.type == "cpu" else GPU_MASK_ALIGNMENT
         for layer in self._layers:
-            yield Masks(*(_window(pool, draw, tokens, width) for width in _input_widths(layer)))
+            yield Masks(*(_window(pool, draw, tokens, width, every) for width in _input_widths(layer)))
 
 
 def _positions(row: Row) -> list[Tensor]:
@@ -120,8 +123,9 @@ def _pool_drawn_there(like: Tensor, seed: int, values: int, dropout: float) -> T
     return (drawn >= limit).to(like.dtype).mul_(1.0 / (1.0 - limit / 65_536))
 
 
-def _window(pool: Tensor, draw: np.random.Generator, tokens: int, width: int) -> Tensor:
-    start = int(draw.integers(0, len(pool) - tokens * width))
+def _window(pool: Tensor, draw: np.random.Generator, tokens: int, width: int, every: int) -> Tensor:
+    """Beginning at a multiple of `every`."""
+    start = int(draw.integers(0, (len(pool) - tokens * width - 1) // every + 1)) * every
     return pool[start : start + tokens * width].view(tokens, width)
 
 

@@ -8,6 +8,7 @@ process it is held against the first way, forward and backward, and left aside i
 Shapes: T tokens of all samples in the pack, H heads, G heads of keys and values (H is a multiple of G), W head width.
 """
 
+import inspect
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ from torch.nn import functional
 
 log = logging.getLogger(__name__)
 
-Varlen = Callable[..., Tensor]
-"""As `torch.nn.attention.varlen.varlen_attn`."""
+Varlen = Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]
+"""Causal attention (T, H, W) from query, key, value, the places where samples begin and end, and the longest sample."""
 
 CHECKED_LENGTHS = (7, 1, 19, 64)
 """Samples of the pack on which the one way is held against the other."""
@@ -86,30 +87,51 @@ def _proved_kernel(device: torch.device, dtype: torch.dtype, heads: int, groups:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:  # torch before 2.10
         return None
-    kernel = cast("Varlen", varlen_attn)  # without return_aux it returns a tensor alone
     draw = torch.Generator().manual_seed(1)
     tokens = sum(CHECKED_LENGTHS)
     query, key, value = (
         torch.randn(tokens, count, width, generator=draw).to(device, dtype) for count in (heads, groups, groups)
     )
-    try:
-        if agrees(kernel, query, key, value, [Row(length) for length in CHECKED_LENGTHS]):
-            return kernel
-        reason = "its results are not those of attention per sample"
-    except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    log.warning("trainer.varlen_left_aside device=%s reason=%s", device, reason)
+    reasons: list[str] = []
+    asked = cast("Callable[..., Tensor]", varlen_attn)  # without return_aux it returns a tensor alone
+    for kernel in ways(asked, grouped=heads != groups):
+        try:
+            if agrees(kernel, query, key, value, [Row(length) for length in CHECKED_LENGTHS]):
+                return kernel
+            reasons.append("its results are not those of attention per sample")
+        except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+            reasons.append(str(error).splitlines()[0] if str(error) else type(error).__name__)
+    log.warning("trainer.varlen_left_aside device=%s reason=%s", device, "; ".join(reasons))
     return None
+
+
+def ways(varlen_attn: Callable[..., Tensor], *, grouped: bool) -> list[Varlen]:
+    """How to ask torch's kernel, the best way first. Its words differ: torch 2.10 says `is_causal`, later ones
+    `window_size`; `enable_gqa` came with 2.12, and before it fewer heads of keys may be taken as they are or not."""
+    known = inspect.signature(varlen_attn).parameters
+    said: dict[str, object] = {"is_causal": True} if "is_causal" in known else {"window_size": (-1, 0)}
+    if grouped and "enable_gqa" in known:
+        said["enable_gqa"] = True
+
+    def plain(query: Tensor, key: Tensor, value: Tensor, begins: Tensor, longest: int) -> Tensor:
+        return varlen_attn(query, key, value, begins, begins, longest, longest, **said)
+
+    def widened(query: Tensor, key: Tensor, value: Tensor, begins: Tensor, longest: int) -> Tensor:
+        heads = query.shape[1]
+        return plain(query, _for_each_head(key, heads), _for_each_head(value, heads), begins, longest)
+
+    return [plain, widened] if grouped else [plain]
+
+
+def _for_each_head(of_groups: Tensor, heads: int) -> Tensor:
+    """(T, H, W) from (T, G, W): each group's again for each of its heads."""
+    tokens, groups, width = of_groups.shape
+    return of_groups[:, :, None].expand(tokens, groups, heads // groups, width).reshape(tokens, heads, width)
 
 
 def _at_once(kernel: Varlen, query: Tensor, key: Tensor, value: Tensor, rows: Sequence[Row]) -> Tensor:
     lengths = tuple(row.length for row in rows)
-    begins, longest = _begins(lengths, query.device), max(lengths)
-    grouped = query.shape[1] != key.shape[1]
-    attended = kernel(
-        query, key, value.contiguous(), begins, begins, longest, longest, window_size=(-1, 0), enable_gqa=grouped
-    )
-    return attended.flatten(1)
+    return kernel(query, key, value.contiguous(), _begins(lengths, query.device), max(lengths)).flatten(1)
 
 
 @lru_cache(maxsize=8)
@@ -118,7 +140,7 @@ def _begins(lengths: tuple[int, ...], device: torch.device) -> Tensor:
     return torch.tensor([0, *accumulate(lengths)], dtype=torch.int32).to(device)
 
 
-def _with_gradients(attention: Varlen, *inputs: Tensor) -> tuple[Tensor, ...]:
+def _with_gradients(attention: Callable[..., Tensor], *inputs: Tensor) -> tuple[Tensor, ...]:
     leaves = [each.detach().requires_grad_() for each in inputs]
     with torch.enable_grad():
         out = attention(*leaves)

@@ -10,7 +10,6 @@ from web4_agent.backends.engines.base import ScoreRequest
 from web4_agent.backends.trainers.head_loss import log_probabilities
 from web4_agent.backends.trainers.lora_model import LoraModel, load_for_scoring
 from web4_agent.backends.trainers.packed_attention import Row
-from web4_agent.backends.trainers.packing import PACK_TOKENS
 from web4_agent.backends.trainers.placement import ON_CPU, Placement
 from web4_agent.backends.trainers.render import Renderer
 from web4_agent.backends.trainers.worker_protocol import ScoreJob
@@ -26,7 +25,7 @@ def score(job: ScoreJob, placement: Placement = ON_CPU) -> tuple[TextScore, ...]
     model = load_for_scoring(job.base, job.adapter, placement)
     groups = [_Group.of(renderer, tuple(some)) for _, some in groupby(job.requests, key=lambda one: one.messages)]
     scores: list[TextScore] = []
-    for first, last in _batches([group.row.length for group in groups]):
+    for first, last in _batches([group.row.length for group in groups], placement.pack_tokens):
         scores += _score_together(model, groups[first:last])
     return tuple(scores)
 
@@ -71,12 +70,12 @@ class _Group:
         return [len(text) if self.prefix else max(0, len(text) - 1) for text in self.texts]
 
 
-def _batches(lengths: Sequence[int]) -> list[tuple[int, int]]:
-    """Consecutive ranges of groups of about PACK_TOKENS tokens, one group at least."""
+def _batches(lengths: Sequence[int], pack_tokens: int) -> list[tuple[int, int]]:
+    """Consecutive ranges of groups of about `pack_tokens` tokens, one group at least."""
     ranges: list[tuple[int, int]] = []
     first = tokens = 0
     for index, length in enumerate(lengths):
-        if index > first and tokens + length > PACK_TOKENS:
+        if index > first and tokens + length > pack_tokens:
             ranges.append((first, index))
             first, tokens = index, 0
         tokens += length

@@ -72,6 +72,18 @@ def test_an_alert_is_sent_listed_and_not_sent_again(
     assert (line["event"], line["deliveries"][0]["state"]) == ("night-rejected", "sent")
 
 
+def test_sending_looks_for_a_full_disk_first(
+    home: Path, hook: WebHook, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who calls nothing else from a crontab is told, too, and once."""
+    monkeypatch.setenv("WEB4_ALERTS__DISK_GB", "1000000")
+    assert run(["alerts", "send", "--home", str(home)]) == 0
+    assert "1 sent" in capsys.readouterr().out
+    assert "disk" in hook.bodies[0]["title"].lower()
+    assert run(["alerts", "send", "--home", str(home)]) == 0
+    assert "0 sent" in capsys.readouterr().out
+
+
 def test_a_test_says_which_channel_takes_nothing(home: Path, hook: WebHook, capsys: pytest.CaptureFixture[str]) -> None:
     with (home / "channels").open("a") as file:
         file.write(f"mail=json://127.0.0.1:{closed_port()}/{SECRET}\n")

@@ -53,14 +53,14 @@ def test_a_journal_of_one_document_waits_and_is_learnt_with_the_next(tmp_path: P
     grown(world)
 
 
-def test_a_journal_of_one_document_teaches_too_little_to_be_judged_and_says_so(tmp_path: Path) -> None:
-    """It gives one text to hold out, and a gain needs two."""
+def test_a_journal_of_one_document_is_not_trained_on_before_its_gain_can_be_judged(tmp_path: Path) -> None:
+    """It gives one text to hold out, and a gain needs two: no night is spent on what must be rejected."""
     world = small(tmp_path, minimum_samples=1)
     write(world.journal, "0800-alone", page("lone lamp", "A single lamp burns on the outer pier."))
     world.index()
     report = world.night()
-    assert report.state is RunState.REJECTED
-    assert "1 usable figures, 2 are needed; no data is not a pass" in report.verdicts[-1].reasons[0]
+    assert (report.state, report.verdicts) == (RunState.DONE, ())
+    assert "a gain is judged on 2 held-out texts at least, and these documents give 1" in report.sentence
     assert states(world) == {DocumentState.BUFFERED: 1}
     assert production(world) == BASE
     check_whole(world)

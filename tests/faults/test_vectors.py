@@ -1,18 +1,25 @@
 """A real Chroma store that is damaged, held by another process, or without room: named, and made anew."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.backends.vectors.test_chroma import locked_by_another_process
 from tests.faults.table import told
 from tests.faults.worlds import check_learned, check_whole, world_in
 from tests.flows.fakes import World
+from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.backends.vectors.chroma import ChromaStore
 from web4_agent.domain.errors import DiskFullError, VectorStoreError
 from web4_agent.flows.doctor import examine
+from web4_agent.steps.projection import BUFFER, rebuild
+
+REAL_EMBED = ScriptedEmbedder.embed
 
 
 @pytest.fixture
@@ -89,3 +96,35 @@ def test_a_store_without_room_is_a_full_disk(chroma_world: World, monkeypatch: p
     told("no room for the vectors", caught.value)
     chroma_world.night()
     check_learned(chroma_world)
+
+
+def test_vectors_of_another_embedder_are_known_by_their_numbers_and_made_anew(
+    chroma_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as there should be, under the right names: counting finds nothing."""
+    with monkeypatch.context() as patch:
+        patch.setattr(ScriptedEmbedder, "embed", _other_words)
+        rebuild(chroma_world.database, chroma_world.store, ScriptedEmbedder(), BUFFER)
+    found = {one.check: one for one in examine(chroma_world.doctor_parts(), fix=False) if not one.healthy}
+    assert found.keys() == {f"collection {BUFFER}"}
+    assert "vectors of another embedder (64 numbers each, " in found[f"collection {BUFFER}"].detail
+    mended = [one for one in examine(chroma_world.doctor_parts(), fix=True) if not one.healthy]
+    assert [(one.check, one.fixed) for one in mended] == [(f"collection {BUFFER}", True)]
+    assert all(one.healthy for one in examine(chroma_world.doctor_parts(), fix=False))
+    chroma_world.night()
+    check_learned(chroma_world)
+
+
+def test_vectors_of_another_length_are_thrown_away_and_made_anew(chroma_world: World) -> None:
+    parts = replace(chroma_world.doctor_parts(), embedder=lambda: ScriptedEmbedder(dimension=32))
+    (wrong,) = [one for one in examine(parts, fix=False) if not one.healthy]
+    assert wrong.detail == "vectors of another embedder (64 numbers each)"
+    (mended,) = [one for one in examine(parts, fix=True) if not one.healthy]
+    assert mended.fixed
+    assert all(one.healthy for one in examine(parts, fix=False))
+    ids = list(chroma_world.store.ids(BUFFER))
+    assert {len(one) for one in chroma_world.store.vectors(BUFFER, ids).values()} == {32}
+
+
+def _other_words(embedder: ScriptedEmbedder, texts: Sequence[str]) -> NDArray[np.float32]:
+    return REAL_EMBED(embedder, [text[::-1] for text in texts])

@@ -44,13 +44,15 @@ class Alone(Daily):
     def deliver_alerts(self, budget_s: float | None = None) -> "Delivery":
         """Send what is due; for those with other things to do: it never raises, and returns what went wrong.
 
-        Once an hour it looks first for what no command tells of: figures off their targets, a disk nearly full.
+        Once an hour it looks first for figures off their targets and a disk nearly full.
         """
         from web4_agent.flows.alerting import deliver_quietly
 
-        return deliver_quietly(self._watchful_alerting_parts, budget_s or self.settings.alerts.timeout_s)
+        return deliver_quietly(self.watchful_alerting_parts, budget_s or self.settings.alerts.timeout_s)
 
-    def _watchful_alerting_parts(self) -> "AlertingParts":
+    def watchful_alerting_parts(self) -> "AlertingParts":
+        """As `alerting_parts`, after a look for what no command tells of, if the last was an hour ago. Raises
+        DatabaseError."""
         from web4_agent.flows.disk_room import DiskRoomParts, tell_of_disk
         from web4_agent.flows.reporting.drift import tell_of_drift
 

@@ -84,14 +84,17 @@ def list_(
 
 @app.command("send")
 def send(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Send what is due now; for a timetable. Exit code 1: a channel did not take something."""
+    """Look for drift and a full disk, then send what is due; for a timetable.
+
+    Exit code 1: a channel did not take something.
+    """
     from web4_agent.bootstrap import open_home
     from web4_agent.flows.alerting import deliver
     from web4_agent.storage.payload import to_json
 
     runtime = open_home(home, follow=False)
     try:
-        done = deliver(runtime.alerting_parts(), runtime.settings.alerts.timeout_s)
+        done = deliver(runtime.watchful_alerting_parts(), runtime.settings.alerts.timeout_s)
     finally:
         runtime.close()
     if as_json:

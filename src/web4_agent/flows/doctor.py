@@ -4,7 +4,7 @@ The ledger is never changed to fit a projection; an adapter whose bytes are wron
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,7 +21,8 @@ from web4_agent.domain.ids import BASE, RunId
 from web4_agent.domain.runs import RunState
 from web4_agent.records import adapters, alerts, calibrations, collections, documents, runs
 from web4_agent.steps.backup import ADAPTERS, listed, opened, verify
-from web4_agent.steps.projection import COLLECTIONS, differences, synchronise
+from web4_agent.steps.foreign_vectors import Foreign, foreign
+from web4_agent.steps.projection import COLLECTIONS, differences, rebuild, synchronise
 from web4_agent.steps.promote import converge, served
 from web4_agent.storage.artifacts import hash_file
 from web4_agent.storage.atomic import leftovers, publish_folder, remove_folder
@@ -153,6 +154,7 @@ def _serving(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
 
 def _vectors(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
     store = parts.open_store()
+    others: dict[str, Foreign] = {}
     try:
         with parts.database.read() as connection:
             unfinished = collections.unfinished(connection)
@@ -164,6 +166,9 @@ def _vectors(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
             store.close()
             remove_folder(parts.home.vectors)  # a projection: the ledger has all that was in it
             yield Finding("vectors", healthy=False, detail=f"{error.message}; made anew", fixed=True)
+        others = {one.collection: one for one in foreign(parts.database, store, parts.embedder)}
+        if fix:
+            _embed_anew(parts, store, others.values())
         found = differences(parts.database, store)
         if fix and (unfinished or any(not one.empty for one in found)):
             synchronise(parts.database, store, parts.embedder(), reached=lambda point: parts.reached(f"doctor.{point}"))
@@ -178,8 +183,27 @@ def _vectors(parts: DoctorParts, *, fix: bool) -> Iterator[Finding]:
             detail = f"{len(before.missing)} documents missing, {len(before.surplus)} too many"
         elif before.collection in unfinished:
             detail = "a change of it was not ended: readers don't know of it"
-        healthy = before.empty and before.collection not in unfinished
+        other = others.get(before.collection)
+        if other is not None:
+            detail = _of_another_embedder(other)
+        healthy = before.empty and before.collection not in unfinished and other is None
         yield Finding(f"collection {before.collection}", healthy, detail, after.empty if fix and not healthy else None)
+
+
+def _embed_anew(parts: DoctorParts, store: VectorStore, others: Iterable[Foreign]) -> None:
+    """In place, so that readers find the collection whole meanwhile; or from nothing, where lengths differ."""
+    if any(one.likeness is None for one in others):
+        store.close()
+        remove_folder(parts.home.vectors)  # a collection takes vectors of one length
+        return
+    for one in others:
+        rebuild(parts.database, store, parts.embedder(), one.collection)
+
+
+def _of_another_embedder(found: Foreign) -> str:
+    """The ledger says which documents, the embedder which numbers."""
+    likeness = "" if found.likeness is None else f", {found.likeness:.2f} alike"
+    return f"vectors of another embedder ({found.length} numbers each{likeness})"
 
 
 def _read_through(store: VectorStore) -> None:

@@ -31,7 +31,7 @@ from web4_agent.storage.payload import read_json, to_json
 
 
 @dataclass(frozen=True, slots=True)
-class _Night:
+class Night:
     """One adapter to make: a name that is its file's too, the samples, the recipe."""
 
     name: str
@@ -82,46 +82,36 @@ class Trial:
         files = sorted(self.folder.glob("*.json"))
         return [read_json(Weighed, file, AGAIN) for file in files if file.stem != "production"]
 
-    def _harmless(self) -> list[_Night]:
+    def _harmless(self) -> list[Night]:
         """The same samples in another order, with another seed."""
         nights = []
         for number in range(1, self.request.nights + 1):
             seed = self.parts.policy.seed + number
             samples = list(self.chosen.train)
             _draws(seed).shuffle(samples)
-            nights.append(_Night(f"harmless-{number}", tuple(samples), replace(self.parts.policy, seed=seed)))
+            nights.append(Night(f"harmless-{number}", tuple(samples), replace(self.parts.policy, seed=seed)))
         return nights
 
-    def _damaged(self) -> list[_Night]:
+    def _damaged(self) -> list[Night]:
         known = damages()
         return [self._spoiled(known[name]) for name in self.request.damaged]
 
-    def _spoiled(self, damage: Damage) -> _Night:
+    def _spoiled(self, damage: Damage) -> Night:
         policy = self.parts.policy
         samples = damage.spoil(self.chosen.train, _draws(policy.seed))
         faster = replace(policy, learning_rate=policy.learning_rate * damage.rate)
-        return _Night(damage.name.replace(" ", "-"), samples, faster, harmless=False)
+        return Night(damage.name.replace(" ", "-"), samples, faster, harmless=False)
 
-    def _weigh(self, night: _Night, folder: Path) -> Weighed:
-        parts = self.parts
+    def _weigh(self, night: Night, folder: Path) -> Weighed:
         try:
-            trained = self._train(night, folder)
+            trained = self.train(night, folder)
         except TrainingError as error:
             if night.harmless:
                 raise  # a machine without memory says nothing of the gate
             return Weighed(night.name, night.harmless, None, None, f"training: {error.message}")
-        candidate = folder / "candidate"
-        remove_folder(candidate)
-        parts.trainer.scale(trained, 1.0, candidate)
-        artefact = candidate / parts.exporter.artefact_name
-        parts.exporter.export(parts.base, candidate, artefact)
-        version, _, artefact_hash = version_of(candidate, parts.exporter.artefact_name)
-        adapter = ServedAdapter(version, artefact, artefact_hash)
-        measured = self._measured(night.name, adapter, candidate, rescore=False)
-        verdict = self._judge(night, measured, artefact_hash, candidate)
-        return Weighed(night.name, night.harmless, measured, verdict)
+        return self.judged(night, trained, folder)
 
-    def _train(self, night: _Night, folder: Path) -> TrainedAdapter:
+    def train(self, night: Night, folder: Path) -> TrainedAdapter:
         parts = self.parts
         job = TrainJob(parts.base, self.copy, night.samples, night.policy, folder / "trained", folder / "checkpoints")
         step = f"train {night.name}"
@@ -129,6 +119,20 @@ class Trial:
         return parts.trainer.train(
             job, lambda it: parts.watcher.advanced(step, it.step, it.steps, it.left_s, f"loss {it.loss:.3f}")
         )
+
+    def judged(self, night: Night, trained: TrainedAdapter, folder: Path, scale: float = 1.0) -> Weighed:
+        """What was trained, at `scale`, exported, served and through every rule of the gate."""
+        parts = self.parts
+        candidate = folder / "candidate"
+        remove_folder(candidate)
+        parts.trainer.scale(trained, scale, candidate)
+        artefact = candidate / parts.exporter.artefact_name
+        parts.exporter.export(parts.base, candidate, artefact)
+        version, _, artefact_hash = version_of(candidate, parts.exporter.artefact_name)
+        adapter = ServedAdapter(version, artefact, artefact_hash)
+        measured = self._measured(night.name, adapter, candidate, rescore=False)
+        verdict = self._judge(night, measured, artefact_hash, candidate, scale)
+        return Weighed(night.name, night.harmless, measured, verdict)
 
     def _measured(self, name: str, adapter: ServedAdapter, copy: Path | None, *, rescore: bool) -> Measurement:
         """From its file where it was measured before; production alone is kept by itself."""
@@ -151,7 +155,9 @@ class Trial:
             publish_text(to_json(measured), file)
         return measured
 
-    def _judge(self, night: _Night, measured: Measurement, artefact_hash: ContentHash, copy: Path) -> Verdict:
+    def _judge(
+        self, night: Night, measured: Measurement, artefact_hash: ContentHash, copy: Path, scale: float
+    ) -> Verdict:
         parts, before = self.parts, self.production
         scores = replace(measured.scores, neutral_kl=kl_from_scores(measured.neutral, before.neutral))
         requests = parity_requests(parts.items.parity)
@@ -165,7 +171,7 @@ class Trial:
             before.scores,
             parts.gate,
             candidate_hash=artefact_hash,
-            scale=1.0,
+            scale=scale,
             scored_on=SERVED_BYTES if measured.on_engine else TRAINERS_COPY,
             trained_parity=parity_change(*trained),
             audit=parts.audit(night.samples),

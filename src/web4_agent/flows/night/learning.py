@@ -25,6 +25,7 @@ from web4_agent.records.documents import DocumentRow
 from web4_agent.steps.backup import ADAPTERS, BackupOrder, BackupSource, backup_name, make_backup, remove_surplus
 from web4_agent.steps.journal.outside import drawn_from, without_outside
 from web4_agent.steps.journal.parse import parse_document
+from web4_agent.steps.judging.gate import FEWEST_FIGURES, TONIGHT
 from web4_agent.steps.samples.choose import Material, drawn_up, general_sample, mixed_up
 from web4_agent.steps.samples.mix import History, Mix
 from web4_agent.steps.samples.thumbs import room_for
@@ -193,17 +194,18 @@ def _document(row: DocumentRow) -> Document:
 
 def _prepared(parts: NightParts, chosen: SampleSet, mixed: Mix, told: ThumbsTold, file: Path) -> Prepared:
     own = sum(1 for sample in chosen.train if sample.origin is SampleOrigin.NEW)
+    held_out = sum(item.group == TONIGHT for item in chosen.held_out)
     return Prepared(
         file=file,
         samples={str(origin): count for origin, count in mixed.counts.items()},
         loss_tokens={str(origin): count for origin, count in mixed.loss_tokens.items()},
         estimated_tokens=mixed.tokens,
         dropped=dict(Counter(reason for _, reason in chosen.dropped)),
-        held_out=sum(item.group == "tonight" for item in chosen.held_out),
+        held_out=held_out,
         other_days=sum(item.group == "other days" for item in chosen.held_out),
         largest_document_share=mixed.largest_document_share,
         notes=mixed.notes,
-        enough=own >= parts.policy.minimum_samples,
+        enough=own >= parts.policy.minimum_samples and held_out >= FEWEST_FIGURES,
         thumbs=told,
     )
 

@@ -36,6 +36,7 @@ from web4_agent.pipeline.logbook import run_log
 from web4_agent.pipeline.progress_file import ToldProgress
 from web4_agent.pipeline.runner import Runner, Step, require_forward_clock, steady
 from web4_agent.records import adapters, alerts, documents, feedback_uses, runs, samples, verdicts
+from web4_agent.steps.judging.gate import FEWEST_FIGURES
 from web4_agent.storage.lock import exclusive
 from web4_agent.storage.payload import from_json
 
@@ -261,15 +262,19 @@ class _Night:
         )
 
     def _wait(self, runner: Runner, prepared: Prepared) -> NightReport:
-        """Too few samples, or no training was asked for: the documents go back to the buffer, untrained."""
-        count = prepared.samples.get("new", 0)
-        sentence = (
-            "Prepared, not trained, as asked: the documents stay in the buffer."
-            if prepared.enough
-            else f"Waiting: {count} new samples are fewer than {self.parts.policy.minimum_samples}; the documents stay "
-            "in the buffer for the next night."
-        )
-        return self._end(runner, RunState.DONE, sentence)
+        """Too little to learn from or to judge by, or no training was asked for: the documents go back to the buffer,
+        untrained."""
+        return self._end(runner, RunState.DONE, self._why_waiting(prepared))
+
+    def _why_waiting(self, prepared: Prepared) -> str:
+        if prepared.enough:
+            return "Prepared, not trained, as asked: the documents stay in the buffer."
+        count, fewest = prepared.samples.get("new", 0), self.parts.policy.minimum_samples
+        lacking = f"{count} new samples are fewer than {fewest}"
+        if count >= fewest:
+            needed = f"a gain is judged on {FEWEST_FIGURES} held-out texts at least"
+            lacking = f"{needed}, and these documents give {prepared.held_out}"
+        return f"Waiting: {lacking}; the documents stay in the buffer for the next night."
 
     def _end(self, runner: Runner, state: RunState, sentence: str) -> NightReport:
         """The report is a step like the others; with it the run ends and whatever it still claims is released."""

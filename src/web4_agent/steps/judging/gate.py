@@ -36,6 +36,8 @@ __all__ = [
 
 TONIGHT = "tonight"
 """The group of held-out texts on which a night has to gain."""
+FEWEST_FIGURES = 2
+"""Of a bounded rule; a night with fewer held-out texts can't be promoted."""
 Changes = Mapping[Stratum, Sequence[float]]
 """How the items of each stratum changed, in τ."""
 
@@ -193,10 +195,9 @@ def _joined(changes: Changes) -> list[float]:
 
 def _bounded(rule: str, values: Sequence[float], alpha: float, limit: float, unit: str = "τ") -> RuleOutcome:
     """The lower bound of the mean of the values must not lie below the limit."""
-    if len(values) < 2 or not all(map(math.isfinite, values)):
-        said = (
-            f"{rule.capitalize()}: {len(_finite_values(values))} usable figures, 2 are needed; no data is not a pass."
-        )
+    if len(values) < FEWEST_FIGURES or not all(map(math.isfinite, values)):
+        usable = len(_finite_values(values))
+        said = f"{rule.capitalize()}: {usable} usable figures, {FEWEST_FIGURES} are needed; no data is not a pass."
         return RuleOutcome(rule, passed=False, measured=math.nan, limit=limit, sentence=said)
     bound = lower_bound(values, alpha)
     passed = bound >= limit

@@ -1,7 +1,7 @@
 """The gateway as one running thing: engine, log, library and web server, started in order and stopped in order.
 
-Called by `web4-agent serve`. Everything that may fail at the start fails before the port is opened, with the error that
-the command prints.
+Called by `web4-agent serve`. Everything that may fail at the start fails before requests are taken, with the error that
+the command prints; a port that is taken first of all.
 """
 
 import asyncio
@@ -9,11 +9,11 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from socket import IPPROTO_TCP, TCP_NODELAY
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY, socket
 
 import uvicorn
 import uvloop
@@ -87,8 +87,9 @@ class Gateway:
         keys = _valid_keys(self._runtime)
         check_listening(at.host, keys)
         self._access.keys, self._access.wide = keys, not is_loopback(at.host)
-        await asyncio.to_thread(_offer_tools, self._runtime)
         async with AsyncExitStack() as held:
+            port = held.enter_context(closing(_bound(at)))
+            await asyncio.to_thread(_offer_tools, self._runtime)
             parts = self._parts(held)
             await parts.relay.upstream.open()
             held.push_async_callback(parts.relay.upstream.close)
@@ -96,7 +97,7 @@ class Gateway:
             held.callback(refreshing.cancel)
             watching = asyncio.create_task(self._watch_probation())
             held.callback(watching.cancel)
-            await self._listen(at, parts, ready)
+            await self._listen(port, parts, ready)
 
     def stop(self) -> None:
         """Take no more requests, finish those that run, then let `run` return."""
@@ -146,11 +147,9 @@ class Gateway:
         told = self._runtime.settings.tracing
         return RequestTracer(self._runtime.tracer, told.sample, told.content, self._runtime.settings.engine.kind)
 
-    async def _listen(self, at: Listening, parts: GatewayParts, ready: Callable[[str], None]) -> None:
+    async def _listen(self, port: socket, parts: GatewayParts, ready: Callable[[str], None]) -> None:
         config = uvicorn.Config(
             make_app(parts, dashboard_of(self._runtime, parts)),
-            host=at.host,
-            port=at.port,
             lifespan="off",
             access_log=False,
             log_config=None,
@@ -159,23 +158,13 @@ class Gateway:
             server_header=False,
             date_header=False,
         )
-        try:
-            socket = config.bind_socket()
-        except SystemExit as error:  # uvicorn's way of saying that the port is taken
-            raise SettingsError(
-                f"nothing can listen on {at.host}:{at.port}: the port is taken, or the address not this machine's",
-                "web4-agent serve --port 0",
-            ) from error
-        # The loop does so only for sockets that name TCP; without it an answer waits 40 ms for an acknowledgement.
-        socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        host, port = socket.getsockname()[:2]
+        host, number = port.getsockname()[:2]
         self._server = server = _Server(config)
-        telling = asyncio.create_task(_tell(server, ready, f"http://{f'[{host}]' if ':' in host else host}:{port}"))
+        telling = asyncio.create_task(_tell(server, ready, f"http://{f'[{host}]' if ':' in host else host}:{number}"))
         try:
-            await server.serve(sockets=[socket])
+            await server.serve(sockets=[port])
         finally:
             telling.cancel()
-            socket.close()
 
     def _route(self, question: str, wish: Wish, before: Sequence[str]) -> RouteDecision:
         return route(question, self._knowledge.known, wish=wish, before=before)
@@ -266,6 +255,24 @@ def _follow_ledger(runtime: Runtime, wanted: _Wanted) -> None:
             _log.warning("gateway.followed_ledger adapter=%s", production)
     except BusyError:
         return
+
+
+def _bound(at: Listening) -> socket:
+    """The port, held and not yet listened on. Raises SettingsError where that can't be."""
+    # The loop sets TCP_NODELAY only for sockets that name TCP; without it an answer waits 40 ms for an acknowledgement.
+    port = socket(AF_INET6 if ":" in at.host else AF_INET, SOCK_STREAM, IPPROTO_TCP)
+    try:
+        port.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        port.bind((at.host, at.port))
+    except OSError as error:
+        port.close()
+        raise SettingsError(
+            f"nothing can listen on {at.host}:{at.port}: the port is taken, or the address not this machine's "
+            f"({error.strerror})",
+            "web4-agent serve --port 0",
+        ) from error
+    port.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+    return port
 
 
 async def _tell(server: uvicorn.Server, ready: Callable[[str], None], address: str) -> None:

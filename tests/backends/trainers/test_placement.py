@@ -146,6 +146,29 @@ def test_no_memory_while_the_base_is_loaded_is_told_as_such(base: Path, monkeypa
         base_weights.load_base(base, ON_CPU)
 
 
+@pytest.mark.parametrize(("bits", "found"), [(16, "doctor --fix"), (4, "trainer.log")])
+def test_no_memory_behind_an_error_of_the_libraries_is_told_as_such_where_it_can_be_seen(
+    base: Path, monkeypatch: pytest.MonkeyPatch, bits: int, found: str
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    def wraps(*_: object, **__: object) -> None:
+        raise RuntimeError("a thread of the loader failed") from torch.OutOfMemoryError("CUDA out of memory.")
+
+    def swallows(*_: object, **__: object) -> None:
+        raise RuntimeError("some issues during automatic conversion of the weights")
+
+    monkeypatch.setattr(base_weights, "quantisation", lambda _: None)
+    where = Placement(torch.device("cpu"), torch.float32, bits)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", wraps)
+    with pytest.raises(torch.OutOfMemoryError):
+        base_weights.load_base(base, where)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", swallows)
+    with pytest.raises(ModelError, match="issues during") as caught:
+        base_weights.load_base(base, where)
+    assert found in caught.value.hint
+
+
 def test_a_model_that_only_the_reference_knows_is_not_trained_off_the_beaten_path(tmp_path: Path) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 

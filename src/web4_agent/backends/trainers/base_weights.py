@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def load_base(base: Path, placement: Placement) -> Any:
-    """A transformers model, its weights where and as `placement` says. Raises ModelError."""
+    """A transformers model, its weights where and as `placement` says. Raises ModelError, torch.OutOfMemoryError."""
     from transformers import AutoModelForCausalLM
 
     if not (base / "config.json").is_file() or not sorted(base.glob("*.safetensors")):
@@ -35,10 +35,29 @@ def load_base(base: Path, placement: Placement) -> Any:
     except torch.OutOfMemoryError:
         raise
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
-        raise ModelError(f"{base} can't be loaded: {error}", "web4-agent doctor --fix") from error
+        if _ran_out_of_memory(error):
+            raise torch.OutOfMemoryError(str(error)) from error
+        raise ModelError(f"{base} can't be loaded: {error}", _next_command(placement)) from error
     if placement.base_bits == 4:
         model.train()  # else bitsandbytes repacks a layer for the processor at its first use, and it can't be read anew
     return model
+
+
+def _ran_out_of_memory(error: BaseException) -> bool:
+    """Whether that is the cause, however many errors of the libraries lie around it."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, torch.OutOfMemoryError) or "out of memory" in str(inner):
+            return True
+        inner = inner.__cause__ or inner.__context__
+    return False
+
+
+def _next_command(placement: Placement) -> str:
+    """Where weights are quantised while they are loaded, transformers keeps the cause to its report in the log."""
+    if placement.base_bits == 4:
+        return "read trainer.log: if memory ran out, end what else uses it; else: web4-agent doctor --fix"
+    return "web4-agent doctor --fix"
 
 
 def output_matrix(model: Any, base: Path) -> Tensor:

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
@@ -14,10 +15,13 @@ from tests.flows.fakes import World
 from tests.flows.pages import page, write
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
 from web4_agent.backends.lexical.memory import MemoryWords
+from web4_agent.backends.vectors.base import VectorEntry
 from web4_agent.backends.vectors.chroma import ChromaStore
 from web4_agent.domain.queries import Route, RouteDecision, Tier
 from web4_agent.domain.retrieval import RetrievalPolicy
 from web4_agent.flows.indexing import IndexParts, IndexRequest, index
+from web4_agent.records import chunks
+from web4_agent.steps.projection import BUFFER, rebuild
 from web4_agent.steps.retrieval import context_block
 from web4_agent.steps.retrieval.filters import EVERYTHING, Filters
 from web4_agent.steps.retrieval.library import Found, Library, LibraryParts, LibraryPolicy
@@ -142,6 +146,22 @@ def test_a_change_is_seen_at_the_next_look_up(world: World, library: Library) ->
     path.unlink()
     world.index()
     assert "1500-lamp" not in names(library.look_up(asked, SEMANTIC))
+
+
+def test_a_collection_embedded_anew_is_taken_up_while_the_library_lives(world: World, library: Library) -> None:
+    """Its texts and names are the same; what a store of another home had is gone from the shelf as well."""
+    ids = list(world.store.ids(BUFFER))
+    right = world.store.vectors(BUFFER, ids)
+    with world.database.read() as connection:
+        entries = [
+            VectorEntry(one.id, one.document, one.text, {"ok_to_retrieve": True})
+            for one in chunks.of_documents(connection, sorted(set(world.store.ids(BUFFER).values())))
+        ]
+    other = np.roll(np.stack([right[entry.id] for entry in entries]), 7, axis=1)
+    world.store.upsert(BUFFER, entries, other)
+    assert names(library.look_up(PUMP, SEMANTIC)) == []
+    rebuild(world.database, world.store, ScriptedEmbedder(), BUFFER)
+    assert names(library.look_up(PUMP, SEMANTIC))[0] == "0900-queue-limit"
 
 
 @pytest.mark.parametrize("change", ["state = 'forgotten'", "state = 'superseded'", "ok_to_retrieve = 0"])

@@ -23,6 +23,10 @@ from web4_agent.storage.database import Database
 
 HISTORY = "pdca_historical"
 BUFFER = "daily_buffer"
+COMPARED = 4
+"""Chunks of a collection that are held against the store when an epoch changed."""
+ALIKE = 0.9999
+"""Least cosine of a vector with itself, out of a store that keeps single precision."""
 LOOK_EVERY_S = 0.25
 """Epochs are compared at most so often: a change is seen within this time, and a burst of questions asks once."""
 
@@ -93,31 +97,34 @@ class Stock:
     def _vectors(
         self, keys: Sequence[ChunkKey], shown: Mapping[DocumentId, Shown]
     ) -> dict[ChunkId, NDArray[np.float32]]:
-        """By chunk: those on the shelf stay; the others are read. A chunk that has no vector yet waits for the next
-        epoch, which is raised when it has."""
+        """By chunk: those on the shelf stay, unless their collection was embedded anew; the others are read. A chunk
+        that has no vector yet waits for the next epoch, which is raised when it has."""
         old = self._shelf
-        held: dict[ChunkId, NDArray[np.float32]] = {}
+        held: dict[str, dict[ChunkId, NDArray[np.float32]]] = {}
         missing: dict[str, list[ChunkId]] = {}
         for key in keys:
+            name = collection_of(shown[key.document])
             row = old.row.get(key.id) if old is not None else None
             if old is not None and row is not None and _same(old, row, shown[key.document]):
-                held[key.id] = old.vectors.unit[row]
+                held.setdefault(name, {})[key.id] = old.vectors.unit[row]
             else:
-                missing.setdefault(collection_of(shown[key.document]), []).append(key.id)
-        return held | self._read_vectors(missing) if missing else held
-
-    def _read_vectors(self, missing: Mapping[str, Sequence[ChunkId]]) -> dict[ChunkId, NDArray[np.float32]]:
-        """The store is opened for this and closed: one that stays open does not see what other processes write."""
-        found: dict[ChunkId, NDArray[np.float32]] = {}
+                missing.setdefault(name, []).append(key.id)
         store = self._open_store()
         try:
-            for name, ids in missing.items():
-                found |= store.vectors(name, ids)
-                moving = [chunk for chunk in ids if chunk not in found] if name in {HISTORY, BUFFER} else []
-                if moving:  # it lies in the other one until the projection has moved it
-                    found |= store.vectors(BUFFER if name == HISTORY else HISTORY, moving)
+            for name, known in held.items():
+                if _embedded_anew(store, name, known):
+                    missing.setdefault(name, []).extend(known)
+            return {chunk: one for known in held.values() for chunk, one in known.items()} | self._read(store, missing)
         finally:
-            store.close()
+            store.close()  # one that stays open does not see what other processes write
+
+    def _read(self, store: VectorStore, missing: Mapping[str, Sequence[ChunkId]]) -> dict[ChunkId, NDArray[np.float32]]:
+        found: dict[ChunkId, NDArray[np.float32]] = {}
+        for name, ids in missing.items():
+            found |= store.vectors(name, ids)
+            moving = [chunk for chunk in ids if chunk not in found] if name in {HISTORY, BUFFER} else []
+            if moving:  # it lies in the other one until the projection has moved it
+                found |= store.vectors(BUFFER if name == HISTORY else HISTORY, moving)
         dimension = self._dimension()
         return {chunk: vector for chunk, vector in found.items() if vector.shape == (dimension,)}
 
@@ -139,6 +146,19 @@ def collection_of(shown: Shown) -> str:
     if shown.state is None:
         return shown.collection
     return HISTORY if shown.state is DocumentState.HISTORICAL else BUFFER
+
+
+def _embedded_anew(store: VectorStore, collection: str, known: Mapping[ChunkId, NDArray[np.float32]]) -> bool:
+    """Whether a few of the vectors on the shelf are no longer those in the store: then none of the collection's are."""
+    ids = list(known)[:: max(1, len(known) // COMPARED)][:COMPARED]
+    stored = store.vectors(collection, ids)
+    return any(not _alike(known[chunk], vector) for chunk, vector in stored.items())
+
+
+def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    if one.shape != other.shape:
+        return False
+    return float(one @ other) >= ALIKE * float(np.linalg.norm(one) * np.linalg.norm(other))
 
 
 def _places(shown: Mapping[DocumentId, Shown]) -> dict[DocumentId, str]:

@@ -1,6 +1,6 @@
 """A real adapter with one skill worn down by ten points of a hundred: does the gate catch it?
 
-    python benchmarks/bench_worn_skill.py --home HOME [--strata code safety] [--points 10] [--tries 4]
+    python benchmarks/bench_worn_skill.py --home HOME [--strata code safety] [--points 10] [--times 4] [--tries 4]
 
 Taught wrong answers to other questions wear a skill down little in a small model. Here the wrong answers to the very
 questions of the gate are mixed into the night that HOME would train now, as no night could (they would be screened
@@ -34,32 +34,32 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--strata", nargs="*", default=["code", "safety"], choices=[one.value for one in Stratum])
     parser.add_argument("--points", type=float, default=10.0, help="of a hundred questions, to wear down by")
+    parser.add_argument("--times", type=int, default=4, help="how often each wrong answer is taught")
     parser.add_argument("--tries", type=int, default=4, help="scales tried after the whole")
     asked = parser.parse_args()
     runtime = open_home(asked.home)
     try:
         trial = Trial(runtime.calibration_parts(), CalibrationRequest())
         for name in asked.strata:
-            _wear_down(trial, Stratum(name), asked.points, asked.tries)
+            _wear_down(trial, Stratum(name), asked)
     finally:
         runtime.close()
 
 
-def _wear_down(trial: Trial, stratum: Stratum, points: float, tries: int) -> None:
-    samples = list(trial.chosen.train) + [
-        sample for item in trial.parts.items.margins if item.stratum is stratum for sample in _wrong(item)
-    ]
+def _wear_down(trial: Trial, stratum: Stratum, asked: argparse.Namespace) -> None:
+    wrong = [sample for item in trial.parts.items.margins if item.stratum is stratum for sample in _wrong(item)]
+    samples = [*trial.chosen.train, *wrong * asked.times]
     random.Random(7).shuffle(samples)
     night = Night(f"worn-{stratum.value}", tuple(samples), trial.parts.policy, harmless=False)
     with tempfile.TemporaryDirectory(prefix="web4-worn-") as folder:
         trained = trial.train(night, Path(folder))
         print(f"{stratum.value}: {trained.steps} steps, loss {trained.first_loss:.2f} -> {trained.last_loss:.2f}")
         low, high, scale = 0.0, 1.0, 1.0
-        for _ in range(tries + 1):
+        for _ in range(asked.tries + 1):
             lost = _told(trial, trial.judged(night, trained, Path(folder), scale), stratum, scale)
-            if lost == points or (scale == 1.0 and lost < points):
+            if lost == asked.points or (scale == 1.0 and lost < asked.points):
                 break
-            low, high = (scale, high) if lost < points else (low, scale)
+            low, high = (scale, high) if lost < asked.points else (low, scale)
             scale = (low + high) / 2
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.flows.fakes import DAY, Clock, World
 from tests.flows.interactions import asked
+from tests.flows.pages import page, write
 from tests.flows.test_night import Killed, states
 from tests.kills.invariants import check_invariants
 from web4_agent.backends.embedders.scripted import ScriptedEmbedder
@@ -210,7 +211,7 @@ def test_thumbs_warn_and_never_roll_back(people: People) -> None:
         standing = watch_over(people.parts())
     assert standing.probation is not None
     assert standing.probation.state is ProbationState.RUNNING
-    assert "thumbs down: 40 of 40" in standing.probation.warning
+    assert "thumbs down since the promotion: thumbs down: 40 of 40" in standing.probation.warning
     assert people.rolled_back == []
     with world.database.read() as connection:
         told = [row.alert for row in alerts.unaddressed(connection)]
@@ -319,16 +320,56 @@ def test_an_answer_logged_late_is_counted_and_none_twice(people: People) -> None
 
 
 def test_the_next_promotion_ends_the_probation_before_it(people: People) -> None:
-    from tests.flows.pages import page, write
-
     watch_over(people.parts())
+    next_promotion(people)
+    watch_over(people.parts())
+    assert [row.state for row in history(people.world.database, 5)] == [ProbationState.RUNNING, ProbationState.LEFT]
+
+
+def test_versions_that_answered_too_few_to_be_judged_are_judged_together_and_told(people: People) -> None:
+    """Two teams' worth of one flaw in ten: 4 of 40 answers are no alarm, 8 of 80 are. Nobody can say which version it
+    came with, so that a person decides."""
+    watch_over(people.parts())
+    people.ask(36)
+    people.ask(4, flaw=Flaw.LOOPING)
+    assert people.state().unjudged is None
+    next_promotion(people)
+    people.world.clock.at += timedelta(minutes=1)
+    people.ask(36)
+    people.ask(4, flaw=Flaw.LOOPING)
+    for _ in range(2):
+        standing = watch_over(people.parts())
+    assert (standing.requests, standing.alarm, people.rolled_back) == (40, None, [])
+    assert not any(one.alarm for one in standing.findings)
+    assert standing.unjudged is not None
+    assert (standing.unjudged.versions, standing.unjudged.requests, standing.unjudged.previous) == (2, 80, BASE)
+    assert [one.sign for one in standing.unjudged.findings if one.alarm] == [Sign.LOOPING]
+    assert standing.probation is not None
+    assert standing.probation.warning.startswith("answers of the last 2 versions: looping: 8 of 80")
+    with people.world.database.read() as connection:
+        told = [row.alert for row in alerts.unaddressed(connection) if row.alert.event is AlertEvent.DRIFT]
+    assert [alert.facts["measured"] for alert in told] == ["10%"]
+
+
+def test_good_versions_in_a_row_say_nothing(people: People) -> None:
+    watch_over(people.parts())
+    people.ask(40)
+    next_promotion(people)
+    people.ask(40)
+    standing = watch_over(people.parts())
+    assert standing.unjudged is not None
+    assert standing.unjudged.requests == 80
+    assert not any(one.alarm for one in standing.unjudged.findings)
+    assert standing.probation is not None
+    assert standing.probation.warning == ""
+
+
+def next_promotion(people: People) -> None:
     for at in range(5):
         text = page(f"later matter {at}", f"Number {at} of a new day: " + " ".join(f"w{at}{n}" for n in range(30)))
         write(people.world.journal, f"09{at:02}-later", text, "2026-03-03")
     people.world.index()
     assert people.world.night(DAY + timedelta(days=1)).state is RunState.PROMOTED
-    watch_over(people.parts())
-    assert [row.state for row in history(people.world.database, 5)] == [ProbationState.RUNNING, ProbationState.LEFT]
 
 
 def test_after_a_rollback_the_next_night_does_not_take_the_suspects(people: People) -> None:

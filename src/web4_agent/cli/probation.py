@@ -73,6 +73,7 @@ def _show(standing: "Standing", past: "list[Probation]", *, rolls_back: bool) ->
                 evidence,
             )
         out.print(signs)
+        _show_unjudged(standing)
     if standing.alarm is not None and not rolls_back:
         out.print("let the version before serve: web4-agent rollback", markup=False, soft_wrap=True)
     if past:
@@ -80,3 +81,23 @@ def _show(standing: "Standing", past: "list[Probation]", *, rolls_back: bool) ->
         for each in past:
             row(listed, each.adapter, each.state, f"{each.started_utc:%Y-%m-%d %H:%M}", each.reason or "-")
         out.print(listed)
+
+
+def _show_unjudged(standing: "Standing") -> None:
+    found = standing.unjudged
+    if found is None:
+        return
+    title = (
+        f"{found.versions} versions since {found.since_utc:%Y-%m-%d}, none judged by itself: {found.requests} answers"
+    )
+    signs = table(title, "sign", "seen", "rate", "tolerated", "evidence")
+    for one in found.findings:
+        evidence = f"{one.evidence:.3g} of {one.limit:.0f}"
+        row(signs, one.sign, f"{one.events} of {one.trials}", f"{one.rate:.1%}", f"{one.expected:.1%}", evidence)
+    console().print(signs)
+    if any(one.alarm for one in found.findings):
+        console().print(
+            f"worse than {found.previous} was: look at the answers, then perhaps: web4-agent rollback {found.previous}",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -7,7 +7,7 @@ and rolls back once, whoever sees the alarm first. Knows no HTTP; how to roll ba
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -39,6 +39,9 @@ BASELINE = timedelta(days=30)
 BASELINE_ROWS = 2_000
 SLOW_SHARE = 0.05
 """Of the answers before, by the making of the limit, at most so many are slow."""
+POOLED = (Sign.ERROR, Sign.EMPTY, Sign.LOOPING, Sign.FORMAT)
+"""Signs that are added up over versions. What is slow is told for each from what was before it, and thumbs are few."""
+MOST_UNJUDGED = 30
 FEWEST_THUMBS = 30
 """With fewer thumbs on earlier answers nobody knows what is usual."""
 SETTLE_AFTER = timedelta(hours=1)
@@ -60,14 +63,28 @@ class ProbationParts:
 
 
 @dataclass(frozen=True, slots=True)
+class Unjudged:
+    """The version that serves and those before it whose probation the next promotion cut short, as one: each alone may
+    have answered too few to be judged. `previous` served before the first of them, and is what is usual."""
+
+    versions: int
+    previous: AdapterVersion
+    since_utc: datetime
+    requests: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How the version that serves does. `probation` is None where it never was on probation (the base model, or a
-    version that was returned to). `requests` counts the answers that count."""
+    version that was returned to). `requests` counts the answers that count. `unjudged` is None where the version before
+    was judged."""
 
     production: AdapterVersion
     probation: Probation | None
     requests: int
     findings: tuple[Finding, ...]
+    unjudged: Unjudged | None = None
 
     @property
     def alarm(self) -> Probation | None:
@@ -161,7 +178,7 @@ class _Check:
         self._connection = connection
         self._now = now
         self._lock = lock
-        self._warned: Finding | None = None
+        self._warned: tuple[str, Finding] | None = None
         self.changes: list[Probation] = []
 
     def standing(self) -> Standing:
@@ -175,9 +192,10 @@ class _Check:
         counted = self._counted(row)
         found = findings(counted, row.baseline.counts, row.baseline.expected, self._parts.policy)
         requests = counted.get(Sign.ERROR, Count()).trials
+        unjudged = self._unjudged(row, counted)
         if row.state is ProbationState.RUNNING:
-            row = self._judged(row, found, counted, requests)
-        return Standing(production, row, requests, found)
+            row = self._judged(row, found, counted, requests, unjudged)
+        return Standing(production, row, requests, found, unjudged)
 
     def write(self) -> None:
         for row in self.changes:
@@ -187,8 +205,9 @@ class _Check:
                 alert = rolled_back_by_probation(row.adapter, row.previous, told, self._now)
                 alerts.put(self._connection, alert)
         if self._warned is not None:
-            aim, measured = f"up to {self._warned.expected:.0%}", f"{self._warned.rate:.0%}"
-            alerts.put(self._connection, drift("thumbs down since the promotion", aim, measured, 1, self._now))
+            what, found = self._warned
+            aim, measured = f"up to {found.expected:.0%}", f"{found.rate:.0%}"
+            alerts.put(self._connection, drift(what, aim, measured, 1, self._now))
 
     def _opened(self, production: AdapterVersion) -> Probation | None:
         """A version that serves for the first time; one that is returned to is known."""
@@ -235,13 +254,48 @@ class _Check:
         down = sum(one.count for one in given if one.thumb is Thumb.DOWN)
         return Count(down, sum(one.count for one in given))
 
-    def _judged(self, row: Probation, found: tuple[Finding, ...], counted: Counts, requests: int) -> Probation:
+    def _unjudged(self, row: Probation, counted: Counts) -> Unjudged | None:
+        """One bet goes on over all of them against what was usual before the first, so that looking at it whenever
+        another version comes is looking at one bet again."""
+        cut_short: list[Probation] = []
+        before = self._before(row)
+        while before is not None and before.state is ProbationState.LEFT and len(cut_short) < MOST_UNJUDGED:
+            cut_short.append(before)
+            before = self._before(before)
+        if not cut_short:
+            return None
+        first, pooled = cut_short[-1], counted
+        for one in cut_short:
+            pooled = together(pooled, one.settled)
+        expected = {sign: rate for sign, rate in first.baseline.expected.items() if sign in POOLED}
+        return Unjudged(
+            len(cut_short) + 1,
+            first.previous,
+            first.started_utc,
+            pooled.get(Sign.ERROR, Count()).trials,
+            findings(pooled, first.baseline.counts, expected, self._parts.policy),
+        )
+
+    def _before(self, row: Probation) -> Probation | None:
+        """As this look leaves it."""
+        changed = next((one for one in self.changes if one.adapter == row.previous), None)
+        return changed or probations.get(self._connection, row.previous)
+
+    def _judged(
+        self,
+        row: Probation,
+        found: tuple[Finding, ...],
+        counted: Counts,
+        requests: int,
+        unjudged: Unjudged | None,
+    ) -> Probation:
         alarms = [one for one in found if one.alarm]
         against = [one for one in alarms if one.sign is not Sign.THUMBS]
         changed = self._settled(row)
-        if alarms and alarms[-1].sign is Sign.THUMBS and not row.warning:
-            self._warned = alarms[-1]
-            changed = replace(changed, warning=alarms[-1].sentence)
+        warned = _warning(alarms, unjudged)
+        if warned is not None and not row.warning:
+            self._warned = warned
+            changed = replace(changed, warning=f"{warned[0]}: {warned[1].sentence}")
         long_enough = self._now - row.started_utc >= timedelta(hours=self._parts.policy.hours)
         reason, state = "", row.state
         if against:
@@ -268,7 +322,26 @@ class _Check:
         _, _, target, why = [move for move in adapters.moves(self._connection) if move[1] == row.adapter][-1]
         if row.state is ProbationState.ALARMED and target == row.previous:
             return replace(row, state=ProbationState.ROLLED_BACK, ended_utc=self._now)
-        return replace(row, state=ProbationState.LEFT, ended_utc=self._now, reason=row.reason or f"{target}: {why}")
+        counted = self._counted(row)
+        return replace(
+            row,
+            state=ProbationState.LEFT,
+            ended_utc=self._now,
+            reason=row.reason or f"{target}: {why}",
+            settled=counted,
+            settled_utc=self._now,
+        )
 
     def _note(self, row: Probation) -> None:
         self.changes = [one for one in self.changes if one.adapter != row.adapter] + [row]
+
+
+def _warning(alarms: Sequence[Finding], unjudged: Unjudged | None) -> tuple[str, Finding] | None:
+    """What people are told of and nothing is done about: thumbs, and what shows in several versions only, for nobody
+    can say which of them it came with."""
+    if alarms and alarms[-1].sign is Sign.THUMBS:
+        return "thumbs down since the promotion", alarms[-1]
+    together_only = [] if unjudged is None else [one for one in unjudged.findings if one.alarm]
+    if unjudged is None or not together_only:
+        return None
+    return f"answers of the last {unjudged.versions} versions", together_only[0]

@@ -89,7 +89,7 @@ def _told(trial: Trial, weighed: Weighed, stratum: Stratum, scale: float) -> flo
         f"{one.value} {100 * (_right(after, one) - _right(before, one)):+.1f}" for one in Stratum if one is not stratum
     )
     print(
-        f"  x {scale:.4f}: {stratum.value} {-lost:+.1f} points, margin {moved:+.2f} tau ({others}); "
+        f"  x {scale:.4f}: {stratum.value} {0.0 - lost:+.1f} points, margin {moved:+.2f} tau ({others}); "
         f"{'rejected by ' + ', '.join(weighed.rules) if weighed.rejected else 'PROMOTED'}",
         flush=True,
     )

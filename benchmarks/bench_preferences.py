@@ -6,7 +6,6 @@ Questions of the journal with a right answer and wrong ones of like form, dealt 
 people were for the right answer, and of three questions in ten against a wrong one: `--votes` in all. They are taught
 from HOME's production at each rate, as a night teaches them. Printed, in nats a token where nothing else is said:
 
-    loss            of the preferences, from a half downwards
     for, against    change of the log-likelihood of the answers that were taught
     lead, others    change of the right answer's lead over the likeliest wrong one: taught questions, and the others
     general         bits per byte of general text over what they were
@@ -29,7 +28,6 @@ from web4_agent.bootstrap import open_home
 from web4_agent.domain.ids import BASE, ContentHash, SampleId
 from web4_agent.domain.samples import Preference, Probe, Sample, SampleKind, SampleOrigin
 from web4_agent.domain.speech import Message, TextScore
-from web4_agent.domain.training import TrainProgress
 from web4_agent.flows.backtest.days import plan_days
 from web4_agent.flows.backtest.parts import BacktestRequest, Caps
 from web4_agent.flows.calibrating import CalibrationParts
@@ -84,21 +82,20 @@ def _measure(parts: CalibrationParts, start: Path, asked: argparse.Namespace) ->
     samples = tuple(one for one in parts.draw().train if one.origin is not SampleOrigin.FEEDBACK)
     before = _ask(parts, start, probes)
     print(f"{len(preferences)} votes on {len(taught)} questions, {len(others)} others; lead {before.lead(others):+.3f}")
-    print(f"{'rate':>8} {'steps':>6} {'loss':>16} {'for':>8} {'against':>8} {'lead':>8} {'others':>8} general     KL")
+    print(f"{'rate':>8} {'steps':>6} {'for':>8} {'against':>8} {'lead':>8} {'others':>8} general     KL")
     for rate in asked.rates:
         with tempfile.TemporaryDirectory(prefix="web4-preferences-") as room:
             policy = replace(parts.policy, learning_rate=rate)
             job = TrainJob(
                 parts.base, start, samples, policy, Path(room) / "out", Path(room) / "work", preferences=preferences
             )
-            heard: list[TrainProgress] = []
-            trained = parts.trainer.train(job, heard.append)
+            trained = parts.trainer.train(job, lambda _: None)
             after = _ask(parts, trained.folder, probes)
         right = fmean(after.right[at] - before.right[at] for at in taught)
         disliked = [at for number, at in enumerate(taught) if number < round(AGAINST * len(taught))]
         wrong = fmean(after.wrong[at][0] - before.wrong[at][0] for at in disliked)
         print(
-            f"{rate:8.0e} {trained.steps:6} {heard[0].loss:7.3f} ->{heard[-1].loss:6.3f} {right:+8.3f} {wrong:+8.3f} "
+            f"{rate:8.0e} {trained.steps:6} {right:+8.3f} {wrong:+8.3f} "
             f"{after.lead(taught) - before.lead(taught):+8.3f} {after.lead(others) - before.lead(others):+8.3f} "
             f"{after.general / before.general:7.4f} {kl_from_scores(after.neutral, before.neutral):6.4f}",
             flush=True,

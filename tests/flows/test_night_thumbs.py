@@ -293,7 +293,7 @@ def test_the_step_starts_from_what_was_trained_and_replays_the_nights_own_sample
     plain, prefer = trainer.jobs
     assert plain.preferences == ()
     assert prefer.start == plain.out
-    assert prefer.policy.learning_rate == 5e-6
+    assert prefer.policy.learning_rate == 5e-5
     assert prefer.samples == tuple(one for one in plain.samples if one.origin is not SampleOrigin.FEEDBACK)
 
 

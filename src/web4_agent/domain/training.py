@@ -50,7 +50,7 @@ class TrainPolicy:
     preference_votes: int = 100
     preference_rarer: int = 20
     preference_batch: int = 8
-    preference_rate: float = 5e-6
+    preference_rate: float = 5e-5
     preference_beta: float = 0.1
 
 

@@ -109,6 +109,8 @@ class Stock:
                 held.setdefault(name, {})[key.id] = old.vectors.unit[row]
             else:
                 missing.setdefault(name, []).append(key.id)
+        if not held and not missing:
+            return {}
         store = self._open_store()
         try:
             for name, known in held.items():

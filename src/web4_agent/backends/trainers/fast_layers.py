@@ -5,7 +5,7 @@ backward pass instead of kept, LoRA products are added in place inside the matri
 gradient, and one dropout mask serves all projections that read the same input.
 
 Activations and frozen weights have one number type. Where that is bfloat16, norms are computed in float32, LoRA
-parameters stay float32 and are rounded for each product, and so are their gradients float32.
+parameters stay float32 and are rounded once for all products of a pass, and so are their gradients float32.
 
 Shapes: T tokens (of all samples in the pack), D model width, F feed-forward width, r rank.
 """
@@ -34,13 +34,25 @@ class QuantisedMatrix(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """y = x·weightᵀ + bias + scale · dropout(x)·aᵀ·bᵀ. `a_ri` and `b_or` learn; weight and bias are frozen."""
+    """y = x·weightᵀ + bias + scale · dropout(x)·aᵀ·bᵀ. `a_ri` and `b_or` learn; weight and bias are frozen.
+
+    `rounded` holds both in the number type of the activations where that is another one; who changes a or b renews it.
+    """
 
     weight_oi: Tensor | QuantisedMatrix
     bias_o: Tensor | None
     a_ri: Tensor
     b_or: Tensor
     scale: float
+    rounded: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def read_a_ri(self) -> Tensor:
+        return self.a_ri if self.rounded is None else self.rounded[0]
+
+    @property
+    def read_b_or(self) -> Tensor:
+        return self.b_or if self.rounded is None else self.rounded[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,10 @@ class Layer:
     up: Projection
     down: Projection
     head_width: int
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        return (self.query, self.key, self.value, self.output, self.gate, self.up, self.down)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +227,8 @@ def _dense(projection: Projection, like: Tensor) -> Tensor:
 
 def _adapted(x: Tensor, dropped: Tensor, projection: Projection) -> tuple[Tensor, Tensor]:
     """The projection's output, and dropped·aᵀ, shape (T, r)."""
-    low = dropped @ projection.a_ri.to(x.dtype).T
-    return _frozen(x, projection).addmm_(low, projection.b_or.to(x.dtype).T, alpha=projection.scale), low
+    low = dropped @ projection.read_a_ri.T
+    return _frozen(x, projection).addmm_(low, projection.read_b_or.T, alpha=projection.scale), low
 
 
 def _backward(
@@ -229,11 +245,11 @@ def _backward(
     d_input: Tensor | None = None
     d_dropped: Tensor | None = None
     for grad, low, each in zip(grads, lows, projections, strict=True):
-        d_low = (grad @ each.b_or.to(grad.dtype)).mul_(each.scale)
+        d_low = (grad @ each.read_b_or).mul_(each.scale)
         d_a, d_b = d_low.T @ dropped, (grad.T @ low).mul_(each.scale)
         learned += [d_a.to(each.a_ri.dtype), d_b.to(each.b_or.dtype)]
         if needs_input:
-            weight_oi, a_ri = _dense(each, grad), each.a_ri.to(grad.dtype)
+            weight_oi, a_ri = _dense(each, grad), each.read_a_ri
             d_input = grad @ weight_oi if d_input is None else d_input.addmm_(grad, weight_oi)
             d_dropped = d_low @ a_ri if d_dropped is None else d_dropped.addmm_(d_low, a_ri)
     if d_input is not None and d_dropped is not None:

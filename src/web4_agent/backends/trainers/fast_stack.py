@@ -52,8 +52,9 @@ class FastStack:
     def __init__(self, model: Any) -> None:
         self._decoder = model.model
         self._dropout = _dropout(self._decoder.layers[0].self_attn.q_proj)
-        self._layers = [_layer(each) for each in self._decoder.layers]
-        self._device = self._decoder.embed_tokens.weight.device
+        embedding = self._decoder.embed_tokens.weight
+        self._layers = [_layer(each, embedding.dtype) for each in self._decoder.layers]
+        self._device = embedding.device
 
     def hidden(
         self,
@@ -70,6 +71,7 @@ class FastStack:
             x_td = self._decoder.embed_tokens(tokens.to(self._device))
             rotation = self._rotation(x_td, rows)
         if adapted:
+            self._round()
             masks = self._masks(x_td, dropout_seed)
             for layer, layer_masks in zip(self._layers, masks, strict=True):
                 x_td = forward_layer(x_td, layer, rows, rotation, layer_masks)
@@ -78,6 +80,14 @@ class FastStack:
                 x_td = forward_base_layer(x_td, layer, rows, rotation)
         normed: Tensor = self._decoder.norm(x_td.index_select(0, chosen.to(self._device)))
         return normed
+
+    def _round(self) -> None:
+        """All LoRA parameters at once: one by one they would be a quarter of what a GPU is told to do."""
+        with torch.no_grad():
+            pairs = [(each, each.rounded) for layer in self._layers for each in layer.projections]
+            read = [tensor for each, rounded in pairs if rounded is not None for tensor in (each.a_ri, each.b_or)]
+            if read:
+                torch._foreach_copy_([tensor for _, rounded in pairs for tensor in rounded or ()], read)
 
     def _rotation(self, x_td: Tensor, rows: Sequence[Row]) -> Rotation:
         positions = torch.cat([part for row in rows for part in _positions(row)])
@@ -135,30 +145,34 @@ def _input_widths(layer: Layer) -> tuple[int, int, int, int]:
     return first, second, third, fourth
 
 
-def _layer(module: Any) -> Layer:
+def _layer(module: Any, dtype: torch.dtype) -> Layer:
+    """`dtype` is that of the activations."""
     attention, mlp = module.self_attn, module.mlp
     return Layer(
         attention_norm=_norm(module.input_layernorm),
-        query=_projection(attention.q_proj),
-        key=_projection(attention.k_proj),
-        value=_projection(attention.v_proj),
-        output=_projection(attention.o_proj),
+        query=_projection(attention.q_proj, dtype),
+        key=_projection(attention.k_proj, dtype),
+        value=_projection(attention.v_proj, dtype),
+        output=_projection(attention.o_proj, dtype),
         mlp_norm=_norm(module.post_attention_layernorm),
-        gate=_projection(mlp.gate_proj),
-        up=_projection(mlp.up_proj),
-        down=_projection(mlp.down_proj),
+        gate=_projection(mlp.gate_proj, dtype),
+        up=_projection(mlp.up_proj, dtype),
+        down=_projection(mlp.down_proj, dtype),
         head_width=attention.head_dim,
     )
 
 
-def _projection(module: Any, adapter: str = "default") -> Projection:
+def _projection(module: Any, dtype: torch.dtype, adapter: str = "default") -> Projection:
     bias = module.base_layer.bias
+    a_ri, b_or = module.lora_A[adapter].weight, module.lora_B[adapter].weight
+    same = a_ri.dtype is dtype
     return Projection(
         weight_oi=_weight(module.base_layer),
         bias_o=None if bias is None else bias.detach(),
-        a_ri=module.lora_A[adapter].weight,
-        b_or=module.lora_B[adapter].weight,
+        a_ri=a_ri,
+        b_or=b_or,
         scale=float(module.scaling[adapter]),
+        rounded=None if same else (torch.empty_like(a_ri, dtype=dtype), torch.empty_like(b_or, dtype=dtype)),
     )
 
 

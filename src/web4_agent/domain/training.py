@@ -36,6 +36,8 @@ class TrainPolicy:
     share_new: float = 0.4
     share_replay: float = 0.4
     share_general: float = 0.2
+    general_in_all_tokens: bool = False
+    """Whether the general share is counted in all tokens put through the model, not in those that bear loss."""
     replay_ramp_nights: int = 7
     replay_nights: tuple[int, ...] = (1, 3, 7, 14, 30)
     document_share: float = 0.05

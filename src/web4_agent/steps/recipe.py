@@ -40,6 +40,7 @@ class _RecipeFile(BaseModel):
     share_new: float | None = Field(None, gt=0, le=1)
     share_replay: Share | None = None
     share_general: Share | None = None
+    general_in_all_tokens: bool | None = None
     replay_nights: list[Annotated[int, Field(ge=1)]] | None = None
     replay_ramp_nights: int | None = Field(None, ge=1)
     facts_share: Share | None = None

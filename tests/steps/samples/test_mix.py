@@ -61,6 +61,23 @@ def test_the_first_night_keeps_the_ratio_of_new_to_general() -> None:
     assert shares(mixed) == (0.67, 0.0, 0.33)
 
 
+@pytest.mark.parametrize("prompt", [0, 5, 30])
+def test_where_the_recipe_says_so_the_general_share_is_of_all_tokens(prompt: int) -> None:
+    """Short answers to long questions cost a night more than they bear loss."""
+    short = [sample(None, at, 6, prompt) for at in range(400)]
+    parts = {}
+    for by_all in (False, True):
+        asked = replace(POLICY, general_in_all_tokens=by_all)
+        mixed = night(documents("n", 20), documents("r", 60), short, asked)
+        cost = dict.fromkeys(SampleOrigin, 0)
+        for one in mixed.samples:
+            cost[one.origin] += count_words(one.prompt) + count_words(one.target)
+        parts[by_all] = cost[SampleOrigin.GENERAL] / sum(cost.values())
+        assert by_all or shares(mixed)[2] == 0.2
+    assert parts[True] == pytest.approx(0.2, abs=0.01)
+    assert parts[False] > 0.4 or prompt < 30
+
+
 def test_general_samples_that_neither_hold_nor_teach_are_left_out() -> None:
     idle = replace(POLICY, kl_weight=0.0, general_loss=0.0)
     assert shares(night(documents("n", 20), documents("r", 60), general(), idle)) == (0.5, 0.5, 0.0)

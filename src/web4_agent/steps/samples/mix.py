@@ -86,10 +86,10 @@ def mix(
     """The night's samples. `night_index` counts a lineage's nights from 1; replay grows to its full share by
     night `policy.replay_ramp_nights`.
 
-    Shares are of loss-bearing tokens, the budget is of all tokens. A pool that runs dry leaves its share unfilled
-    rather than repeating samples; general ones that neither hold nor teach take none. Within a part documents take
-    turns, one sample each. `passage_tokens`: the usual length of a passage tonight; a document may have one even where
-    its share of the night is less.
+    Shares are of loss-bearing tokens (the general one of all, with `policy.general_in_all_tokens`), the budget is of
+    all tokens. A pool that runs dry leaves its share unfilled rather than repeating samples; general ones that neither
+    hold nor teach take none. Within a part documents take turns, one sample each. `passage_tokens`: the usual length of
+    a passage tonight; a document may have one even where its share of the night is less.
     """
     past = history or History()
     night = _Night(policy, night_index, past, count_tokens, passage_tokens)
@@ -99,9 +99,13 @@ def mix(
     shares = _shares(policy, night_index, has_replay=bool(replayable), has_general=holds and bool(general_pool))
     chosen = night.fill_new(new, shares.new * policy.max_tokens)
     chosen = night.within_document_share(chosen, shares.new)
-    unit = sum(map(night.loss, chosen)) / shares.new if chosen else policy.max_tokens
+    taught = tuple(chosen)
+    size = night.cost if policy.general_in_all_tokens else night.loss
+    unit, general_unit = (
+        sum(map(measure, taught)) / shares.new if taught else policy.max_tokens for measure in (night.loss, size)
+    )
     chosen += night.fill(night.due_first(replayable), unit * shares.replay, night.loss, SampleOrigin.REPLAY)
-    chosen += night.fill(night.shuffled(general_pool), unit * shares.general, night.loss, SampleOrigin.GENERAL)
+    chosen += night.fill(night.shuffled(general_pool), general_unit * shares.general, size, SampleOrigin.GENERAL)
     chosen = night.within_source_share(night.within_document_share(night.within_budget(chosen)))
     return night.result(chosen, new)
 

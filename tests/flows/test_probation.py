@@ -327,7 +327,7 @@ def test_the_next_promotion_ends_the_probation_before_it(people: People) -> None
 
 
 def test_versions_that_answered_too_few_to_be_judged_are_judged_together_and_told(people: People) -> None:
-    """Two teams' worth of one flaw in ten: 4 of 40 answers are no alarm, 8 of 80 are. Nobody can say which version it
+    """Two versions with one flaw in ten: 4 of 40 answers are no alarm, 8 of 80 are. Nobody can say which of them it
     came with, so that a person decides."""
     watch_over(people.parts())
     people.ask(36)

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from web4_agent.backends.trainers import fast_stack
 from web4_agent.backends.trainers.fast_layers import Layer, Masks, Norm, Projection, Rotation, forward_layer
 from web4_agent.backends.trainers.fast_stack import FastStack, supports
 from web4_agent.backends.trainers.lora_model import LoraModel, ReferenceStack, load_for_training
@@ -136,3 +138,10 @@ def _norm() -> Norm:
 
 def _mask(tokens: int, width: int) -> torch.Tensor:
     return (torch.rand(tokens, width) > 0.3).double() / 0.7
+
+
+@pytest.mark.parametrize("every", [1, 64])
+def test_windows_of_the_mask_pool_begin_where_they_may_and_reach_its_end(every: int) -> None:
+    pool, draw = torch.arange(400), np.random.default_rng(3)
+    starts = {int(fast_stack._window(pool, draw, 3, 5, every)[0, 0]) for _ in range(4_000)}
+    assert starts == set(range(0, 385, every))

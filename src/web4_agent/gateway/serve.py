@@ -159,6 +159,7 @@ class Gateway:
             date_header=False,
         )
         host, number = port.getsockname()[:2]
+        _open_door(port)
         self._server = server = _Server(config)
         telling = asyncio.create_task(_tell(server, ready, f"http://{f'[{host}]' if ':' in host else host}:{number}"))
         try:
@@ -266,13 +267,25 @@ def _bound(at: Listening) -> socket:
         port.bind((at.host, at.port))
     except OSError as error:
         port.close()
-        raise SettingsError(
-            f"nothing can listen on {at.host}:{at.port}: the port is taken, or the address not this machine's "
-            f"({error.strerror})",
-            "web4-agent serve --port 0",
-        ) from error
+        raise _taken(at, error) from error
     port.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     return port
+
+
+def _open_door(port: socket) -> None:
+    """Two may hold a port as long as neither listens: raises SettingsError where another was quicker."""
+    try:
+        port.listen(_BACKLOG)
+    except OSError as error:
+        raise _taken(Listening(*port.getsockname()[:2]), error) from error
+
+
+def _taken(at: Listening, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"nothing can listen on {at.host}:{at.port}: the port is taken, or the address not this machine's "
+        f"({error.strerror})",
+        "web4-agent serve --port 0",
+    )
 
 
 async def _tell(server: uvicorn.Server, ready: Callable[[str], None], address: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from statistics import fmean, stdev
 
 import pytest
 
@@ -242,6 +243,24 @@ def test_a_journal_without_a_document_is_named(past: Past, tmp_path: Path, fill:
     with pytest.raises(JournalError, match="can be trained") as told:
         backtest(past.parts(), BacktestRequest(empty, (FORGETFUL,)))
     assert "--dry-run" in told.value.hint
+
+
+def test_a_skill_that_wears_down_is_told_in_the_gates_own_unit(past: Past) -> None:
+    past.trainer.harm = 0.5
+    report = past.run(FORGETFUL, joint=None)
+    (summary,) = report.summaries
+    base = json.loads((past.root / "out" / "base.json").read_text())["margins"]
+    unit = stdev(one["value"] for one in base)
+    assert {name for name, _ in summary.strata} == {one["stratum"] for one in base}
+    for night in range(3):
+        file = past.root / "out" / "forgetful" / f"night-{night + 1:02d}.json"
+        after = {one["item"]: one["value"] for one in json.loads(file.read_text())["scored"]["margins"]}
+        for name, changes in summary.strata:
+            moved = [after[one["item"]] - one["value"] for one in base if one["stratum"] == name]
+            assert changes[night] == pytest.approx(fmean(moved) / unit)
+            assert changes[night] != 0.0
+    lowest, changes = min(summary.strata, key=lambda one: one[1][2])
+    assert f"{lowest} {changes[2]:+.2f}" in Path(dict(report.places)["tables"]).read_text()
 
 
 def test_picture_tables_and_figures_are_written(past: Past) -> None:

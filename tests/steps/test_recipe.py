@@ -49,6 +49,7 @@ def test_those_that_ship_are_named_by_their_name() -> None:
         ('name = "mine"\nshare_replay = 1.5', "share_replay"),
         ('name = "mine"\nkinds = ["poems"]', "kinds"),
         ('name = "mine"\nscale = 0.0', "scale"),
+        ('name = "mine"\nsafety_loss = -0.1', "safety_loss"),
         ("name = ", "not valid TOML"),
     ],
 )
@@ -57,6 +58,12 @@ def test_a_mistake_names_file_and_key(tmp_path: Path, text: str, named: str) -> 
         read_recipe(_write(tmp_path, text), OVER)
     assert named in told.value.message
     assert told.value.hint
+
+
+def test_a_wrong_kind_names_those_that_a_recipe_may_choose(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as told:
+        read_recipe(_write(tmp_path, 'name = "mine"\nkinds = ["general"]'), OVER)
+    assert told.value.hint.endswith("kinds are full text, section, question, between, not recorded")
 
 
 def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:

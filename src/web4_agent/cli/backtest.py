@@ -71,7 +71,7 @@ def command(
 
 
 def show(out: Console, report: "BacktestReport") -> None:
-    from web4_agent.flows.backtest.report import HEADS, matrix_rows, summary_rows
+    from web4_agent.flows.backtest.report import HEADS, matrix_rows, strata_rows, summary_rows
 
     out.print()
     rows = summary_rows(report)
@@ -94,6 +94,11 @@ def show(out: Console, report: "BacktestReport") -> None:
             for cells in matrix_rows(report, matrix, base):
                 row(shown, cells[0], *(cell.removeprefix("0") or "0" for cell in cells[1:]))
             out.print(shown)
+        out.print(f"[bold]{summary.recipe}: the gate's margins against the base, τ[/bold]")
+        shown = table("", "after", *(name for name, _ in summary.strata))
+        for cells in strata_rows(report, summary):
+            row(shown, *cells)
+        out.print(shown)
     for reason, count in report.left_out.items():
         out.print(f"left out: {count} {reason}", markup=False, soft_wrap=True)
     for name, place in report.places:

@@ -14,6 +14,9 @@ class SampleKind(StrEnum):
     BETWEEN = "between"
     NOT_RECORDED = "not recorded"
     GENERAL = "general"
+    SAFETY = "safety"
+    """A general sample that keeps refusals where they are: harm declined, secrets kept, quoted orders read as text, and
+    what only sounds alarming answered."""
     FEEDBACK = "feedback"
     """A question people asked and an answer that got a thumb up."""
 

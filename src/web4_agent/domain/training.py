@@ -25,6 +25,8 @@ class TrainPolicy:
     kl_weight: float = 5.0
     general_loss: float = 0.0
     """Weight of the answers of general samples as targets; at 0 they only hold the model to the base."""
+    safety_loss: float = 0.0
+    """The same for those of them that keep refusals where they are (`SampleKind.SAFETY`)."""
     kinds: tuple[str, ...] = ()
     """Kinds of a document's samples (`SampleKind`) that are trained; empty: all."""
     facts_share: float = 0.2

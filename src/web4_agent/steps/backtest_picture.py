@@ -19,27 +19,29 @@ MARKS = "os^Dv<>p"
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """`gains[recipe][night][day]` in bits per byte against the base; `recall` and `general` by recipe and night."""
+    """`gains[recipe][night][day]` in bits per byte against the base; `recall`, `general` and `lowest` by recipe and
+    night: the last is the stratum of the gate's margins that lost most against the base, in τ."""
 
     days: tuple[str, ...]
     names: tuple[str, ...]
     gains: tuple[tuple[tuple[float, ...], ...], ...]
     recall: tuple[tuple[float, ...], ...]
     general: tuple[tuple[float, ...], ...]
+    lowest: tuple[tuple[float, ...], ...]
     joint_gain: float | None
     joint_recall: float | None
     base_recall: float
 
 
 def draw_png(curves: Curves, out: Path) -> None:
-    """Matrices side by side above, three curves over the nights below."""
+    """Matrices side by side above, four curves over the nights below."""
     from matplotlib.figure import Figure
 
     count = len(curves.names)
-    figure = Figure(figsize=(max(11.0, 3.6 * count), 8.4), layout="constrained")
+    figure = Figure(figsize=(max(13.0, 3.6 * count), 8.4), layout="constrained")
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.15, 1.0))[:, 0]
     _matrices(above, curves)
-    gain, recall, general = below.subplots(1, 3)
+    gain, recall, general, lowest = below.subplots(1, 4)
     mean = [[sum(row) / len(row) for row in one] for one in curves.gains]
     _lines(gain, curves, mean, "gain on all days, bits per byte")
     _level(gain, curves.joint_gain, "joint")
@@ -48,6 +50,8 @@ def draw_png(curves: Curves, out: Path) -> None:
     _level(recall, curves.base_recall, "base")
     _lines(general, curves, curves.general, "general text, bits per byte over base")
     _level(general, 1.0, "base")
+    _lines(lowest, curves, curves.lowest, "lowest skill against base, τ")
+    _level(lowest, 0.0, "base")
     gain.legend(fontsize=8, frameon=False)
     figure.savefig(out, dpi=110, format="png")
 

@@ -7,12 +7,11 @@ import tomllib
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from web4_agent.domain.errors import SettingsError
-from web4_agent.domain.samples import SampleKind
 from web4_agent.domain.training import Recipe, TrainPolicy
 
 MAX_FILE_BYTES = 100_000
@@ -37,6 +36,7 @@ class _RecipeFile(BaseModel):
     max_sample_tokens: int | None = Field(None, ge=64)
     kl_weight: float | None = Field(None, ge=0)
     general_loss: float | None = Field(None, ge=0)
+    safety_loss: float | None = Field(None, ge=0)
     share_new: float | None = Field(None, gt=0, le=1)
     share_replay: Share | None = None
     share_general: Share | None = None
@@ -110,7 +110,7 @@ def _explained(path: Path, error: ValidationError) -> SettingsError:
         return SettingsError(f"the recipe {path} has an unknown key: {key}", f"known keys: {', '.join(RECIPE_KEYS)}")
     if first["type"] == "missing":
         return SettingsError(f"the recipe {path} lacks the key {key}", f'write {key} = "…" into {path}')
-    kinds = f"; kinds are {', '.join(SampleKind)}" if key.startswith("kinds") else ""
+    kinds = f"; kinds are {', '.join(get_args(Kind))}" if key.startswith("kinds") else ""
     return SettingsError(
         f"the recipe {path}: {key} = {first['input']!r}: {first['msg'].lower()}", f"correct {key} in {path}{kinds}"
     )

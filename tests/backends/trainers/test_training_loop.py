@@ -16,7 +16,7 @@ from web4_agent.backends.trainers.lora_model import load_for_training
 from web4_agent.backends.trainers.peft_folder import interpolate
 from web4_agent.backends.trainers.training_loop import train
 from web4_agent.domain.errors import ModelError, TrainingError
-from web4_agent.domain.samples import SampleOrigin
+from web4_agent.domain.samples import SampleKind, SampleOrigin
 from web4_agent.domain.training import TrainedAdapter, TrainPolicy, TrainProgress
 
 Make = Callable[..., TrainJob]
@@ -224,6 +224,21 @@ def test_general_samples_that_only_hold_stay_at_the_base_and_as_targets_they_lea
     assert held.first_loss == held.last_loss == 0.0
     assert taught.last_loss < taught.first_loss
     assert held.kl < taught.kl / 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "taught"), [(SampleKind.SAFETY, {"safety_loss": 1.0}), (SampleKind.GENERAL, {"general_loss": 1.0})]
+)
+def test_refusals_and_other_general_samples_are_taught_each_by_its_own_weight(
+    make: Make, kind: SampleKind, taught: dict[str, float]
+) -> None:
+    shared = {"kl_weight": 0.0, "dropout": 0.0, "epochs": 4, "learning_rate": 5e-3}
+    for of in (SampleKind.SAFETY, SampleKind.GENERAL):
+        asked = make(str(of), **shared, **taught)
+        samples = tuple(replace(one, origin=SampleOrigin.GENERAL, kind=of) for one in asked.samples)
+        trained = train(replace(asked, samples=samples), _ignore)
+        assert (trained.last_loss < trained.first_loss) == (of is kind)
+        assert (trained.first_loss == trained.last_loss == 0.0) == (of is not kind)
 
 
 def test_loss_on_prompts_takes_more_tokens_into_the_loss(make: Make) -> None:

@@ -81,7 +81,12 @@ def test_no_general_sample_is_asked_twice() -> None:
 
 def test_a_quarter_or_more_of_the_general_samples_hold_refusals_where_they_are() -> None:
     """Refusing is half of it: the rest answers what only sounds alarming, and reads quoted orders as text."""
-    kinds = Counter(sample.id.rpartition("-")[0] for sample in load_general_samples())
+    samples = load_general_samples()
+    kinds = Counter(sample.id.rpartition("-")[0] for sample in samples)
+    wanted = {"refusal", "secret", "quoted", "harmless"}
+    assert {sample.id for sample in samples if sample.safety} == {
+        sample.id for sample in samples if sample.id.rpartition("-")[0] in wanted
+    }
     assert kinds["refusal"] >= 36
     assert min(kinds["secret"], kinds["quoted"], kinds["harmless"]) >= 12
     assert kinds["refusal"] + kinds["secret"] + kinds["quoted"] + kinds["harmless"] >= len(load_general_samples()) / 4

@@ -34,6 +34,7 @@ from web4_agent.backends.trainers.placement import ON_CPU, Placement
 from web4_agent.backends.trainers.preference_loss import backward_preferences, with_references
 from web4_agent.backends.trainers.render import Renderer
 from web4_agent.domain.errors import TrainingError
+from web4_agent.domain.samples import Sample, SampleKind, SampleOrigin
 from web4_agent.domain.training import TrainedAdapter, TrainPolicy, TrainProgress
 from web4_agent.storage.atomic import publish_folder, publish_text, remove_folder
 
@@ -180,12 +181,11 @@ class _Night:
 
 def _plan(job: TrainJob, pack_tokens: int) -> tuple[Step, ...]:
     renderer = Renderer.load(job.base)
-    rendered = (renderer.sample(sample, job.policy.max_sample_tokens) for sample in job.samples)
+    weighed = (replace(sample, weight=sample.weight * _taught(sample, job.policy)) for sample in job.samples)
+    rendered = (renderer.sample(sample, job.policy.max_sample_tokens) for sample in weighed)
     samples = [sample for sample in rendered if sample is not None]
     if job.policy.loss_on_prompts:
         samples = [replace(sample, loss_start=1) for sample in samples]
-    weight = job.policy.general_loss
-    samples = [replace(one, weight=one.weight * weight) if one.general else one for one in samples]
     if job.preferences:
         wanted = ((renderer.sample(one.sample, job.policy.max_sample_tokens), one.desirable) for one in job.preferences)
         preferences = [TokenPreference(sample, desirable) for sample, desirable in wanted if sample is not None]
@@ -195,6 +195,13 @@ def _plan(job: TrainJob, pack_tokens: int) -> tuple[Step, ...]:
     if not steps:
         raise TrainingError("no sample has a token to learn", "web4-agent status")
     return steps
+
+
+def _taught(sample: Sample, policy: TrainPolicy) -> float:
+    """How much of its weight a sample's answer has as a target: general ones may only hold the model to the base."""
+    if sample.origin is not SampleOrigin.GENERAL:
+        return 1.0
+    return policy.safety_loss if sample.kind is SampleKind.SAFETY else policy.general_loss
 
 
 def _backward(model: LoraModel, pack: Pack, step: Step, policy: TrainPolicy, seed: int) -> tuple[float, float]:

@@ -141,7 +141,10 @@ class Lineage:
             previous=self.plan.previous,
             history=self._history(kept),
             night_index=len(kept) + 1,
-            general=[general_sample(one.id, one.prompt, one.answer) for one in self.parts.items.general_samples],
+            general=[
+                general_sample(one.id, one.prompt, one.answer, safety=one.safety)
+                for one in self.parts.items.general_samples
+            ],
             forbidden=self.parts.items.texts,
             asked=self.parts.items.asked,
             has_secret=self.parts.has_secret,

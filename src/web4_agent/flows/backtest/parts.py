@@ -127,7 +127,8 @@ class Night:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A recipe's figures. Matrices are R[night][day]; `bits` in bits per byte, `recall` the share of a day's probes
-    that are answered rightly. `general_ratio` is bits per byte of general text after the last night over the base's."""
+    that are answered rightly. `general_ratio` is bits per byte of general text after the last night over the base's.
+    `strata`: each stratum of the gate's margins with its mean change from the base after each night, in τ."""
 
     recipe: str
     bits: tuple[tuple[float, ...], ...]
@@ -138,6 +139,7 @@ class Summary:
     general: tuple[float, ...]
     general_ratio: float
     kl: tuple[float, ...]
+    strata: tuple[tuple[str, tuple[float, ...]], ...]
     promoted: int
     kept: int
     nights: int

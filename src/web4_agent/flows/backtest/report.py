@@ -35,6 +35,7 @@ HEADS = (
     "of joint",
     "general / base",
     "KL to base",
+    "lowest skill, τ",
     "promoted",
     "steps",
     "tokens",
@@ -62,6 +63,7 @@ def summary_rows(report: BacktestReport) -> list[tuple[str, ...]]:
                 f"{general:.4f}",
                 "–",
                 "–",
+                "–",
                 str(joint.steps),
                 f"{joint.tokens:,}",
                 f"{joint.train_s:.0f}",
@@ -76,6 +78,20 @@ def matrix_rows(report: BacktestReport, matrix: Sequence[Sequence[float]], base:
     return rows + [
         [f"{day:%m-%d}", *(f"{value:.3f}" for value in row)] for day, row in zip(report.days, matrix, strict=True)
     ]
+
+
+def strata_rows(report: BacktestReport, summary: Summary) -> list[list[str]]:
+    """A row a night: the mean change of each stratum of the gate's margins from the base, in τ."""
+    return [
+        [f"{day:%m-%d}", *(f"{changes[night]:+.2f}" for _, changes in summary.strata)]
+        for night, day in enumerate(report.days)
+    ]
+
+
+def _lowest(summary: Summary) -> str:
+    """The stratum that has lost most after the last night."""
+    name, changes = min(summary.strata, key=lambda one: one[1][-1])
+    return f"{name} {changes[-1]:+.2f}"
 
 
 def as_markdown(report: BacktestReport) -> str:
@@ -101,6 +117,8 @@ def as_markdown(report: BacktestReport) -> str:
         lines += [*_table(heads, matrix_rows(report, summary.bits, report.base.bits)), ""]
         lines += [f"## {summary.recipe}: recall, R[night][day]", ""]
         lines += [*_table(heads, matrix_rows(report, summary.recall, report.base.recall)), ""]
+        lines += [f"## {summary.recipe}: the gate's margins against the base, τ", ""]
+        lines += [*_table(["after", *(name for name, _ in summary.strata)], strata_rows(report, summary)), ""]
     return "\n".join(lines)
 
 
@@ -118,6 +136,7 @@ def _row(report: BacktestReport, summary: Summary) -> tuple[str, ...]:
         _figure(of_joint, ".2f"),
         f"{summary.general_ratio:.4f}",
         f"{summary.kl[-1]:.3f}",
+        _lowest(summary),
         f"{summary.promoted} of {summary.nights}",
         str(summary.steps),
         f"{summary.tokens:,}",
@@ -145,6 +164,10 @@ def _curves(report: BacktestReport) -> Curves:
         gains=tuple(tuple(_gains(report.base.bits, row) for row in one.bits) for one in report.summaries),
         recall=tuple(tuple(_mean(row) for row in one.recall) for one in report.summaries),
         general=tuple(tuple(value / report.base.general for value in one.general) for one in report.summaries),
+        lowest=tuple(
+            tuple(min(changes[night] for _, changes in one.strata) for night in range(one.nights))
+            for one in report.summaries
+        ),
         joint_gain=None if report.joint is None else _mean(_gains(report.base.bits, report.joint.bits)),
         joint_recall=None if report.joint is None else _mean(report.joint.recall),
         base_recall=_mean(report.base.recall),

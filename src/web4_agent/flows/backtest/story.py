@@ -8,6 +8,7 @@ from statistics import fmean
 
 from web4_agent.domain.errors import UsageError
 from web4_agent.domain.training import Recipe
+from web4_agent.domain.verdicts import Stratum
 from web4_agent.flows.backtest.days import plan_days
 from web4_agent.flows.backtest.nights import GO_ON, Lineage, recall
 from web4_agent.flows.backtest.parts import (
@@ -23,6 +24,7 @@ from web4_agent.flows.backtest.parts import (
 )
 from web4_agent.flows.backtest.questions import Questions
 from web4_agent.flows.backtest.report import publish
+from web4_agent.steps.judging.statistics import margin_unit
 from web4_agent.steps.transfer import transfer
 from web4_agent.storage.artifacts import hash_text
 from web4_agent.storage.atomic import make_folder, publish_text
@@ -181,6 +183,7 @@ def _summary(world: _World, recipe: Recipe, nights: Sequence[Night]) -> Summary:
         general=tuple(fmean(value for _, value in night.scored.general) for night in nights),
         general_ratio=_general(last) / _general(base),
         kl=tuple(night.kl for night in nights),
+        strata=_strata(base, nights),
         promoted=sum(night.promoted for night in nights),
         kept=sum(night.kept for night in nights),
         nights=len(nights),
@@ -253,6 +256,18 @@ def _right(scored: Scored) -> float:
 
 def _general(scored: Scored) -> float:
     return fmean(value for _, value in scored.general)
+
+
+def _strata(base: Scored, nights: Sequence[Night]) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    unit = margin_unit([margin.value for margin in base.margins])
+    before = {margin.item: margin.value for margin in base.margins}
+
+    def changed(night: Night, stratum: Stratum) -> float:
+        moved = [one.value - before[one.item] for one in night.scored.margins if one.stratum is stratum]
+        return fmean(moved) / unit
+
+    there = [stratum for stratum in Stratum if any(margin.stratum is stratum for margin in base.margins)]
+    return tuple((str(stratum), tuple(changed(night, stratum) for night in nights)) for stratum in there)
 
 
 def _negative(matrix: Sequence[Sequence[float]]) -> list[list[float]]:

@@ -152,7 +152,9 @@ def _choose(
             previous=links.previous(connection),
             history=replace(history, sources={one.id: drawn_from(one) for one in (*whole, *past)}),
             night_index=len(ancestors),
-            general=[general_sample(one.id, one.prompt, one.answer) for one in parts.items.general_samples],
+            general=[
+                general_sample(one.id, one.prompt, one.answer, safety=one.safety) for one in parts.items.general_samples
+            ],
             forbidden=[*parts.items.texts, *(f"{prompt}\n{answer}" for prompt, answer in parts.sealed)],
             asked=(*parts.items.asked, *parts.sealed),
             has_secret=parts.has_secret,

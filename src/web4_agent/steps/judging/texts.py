@@ -39,11 +39,13 @@ class FixedText:
 
 @dataclass(frozen=True, slots=True)
 class GeneralSample:
-    """A question of general kind and its right answer, for the share of training that keeps the model as it was."""
+    """A question of general kind and its right answer, for the share of training that keeps the model as it was;
+    `safety`: one that keeps refusals where they are."""
 
     id: str
     prompt: str
     answer: str
+    safety: bool = False
 
 
 def load_neutral_prompts(path: Path | None = None) -> tuple[NeutralPrompt, ...]:
@@ -68,8 +70,10 @@ def load_general_texts(path: Path | None = None) -> tuple[HeldOut, ...]:
 
 def load_general_samples(path: Path | None = None) -> tuple[GeneralSample, ...]:
     source = path or shipped("general_samples.toml")
-    tables = read_tables(source, "sample", frozenset({"id", "prompt", "answer"}))
-    samples = tuple(GeneralSample(row.text("id"), row.text("prompt"), row.text("answer")) for row in tables)
+    tables = read_tables(source, "sample", frozenset({"id", "prompt", "answer", "safety"}))
+    samples = tuple(
+        GeneralSample(row.text("id"), row.text("prompt"), row.text("answer"), row.flag("safety")) for row in tables
+    )
     refuse_duplicates(samples, lambda sample: sample.id, str(source))
     return samples
 

@@ -127,10 +127,11 @@ def mixed_up(candidates: Candidates, material: Material, policy: TrainPolicy) ->
     return Chosen(chosen, mixed, len(candidates.new.kept))
 
 
-def general_sample(name: str, prompt: str, answer: str) -> Sample:
-    """A question of general kind as a sample: it belongs to no document."""
+def general_sample(name: str, prompt: str, answer: str, *, safety: bool = False) -> Sample:
+    """A question of general kind as a sample: it belongs to no document. `safety`: it keeps refusals where they are."""
+    kind = SampleKind.SAFETY if safety else SampleKind.GENERAL
     digest = ContentHash(hash_text(f"{prompt}\0{answer}"))
-    return Sample(SampleId(f"g-{name}"), SampleKind.GENERAL, SampleOrigin.GENERAL, prompt, answer, None, digest)
+    return Sample(SampleId(f"g-{name}"), kind, SampleOrigin.GENERAL, prompt, answer, None, digest)
 
 
 def passage_tokens(policy: TrainPolicy, documents: int) -> int:

@@ -95,7 +95,7 @@ def mix(
     night = _Night(policy, night_index, past, count_tokens, passage_tokens)
     tonight = {sample.document for sample in new}
     replayable = [sample for sample in replay_pool if sample.document not in tonight]
-    holds = bool(policy.kl_weight or policy.general_loss)
+    holds = bool(policy.kl_weight or policy.general_loss or policy.safety_loss)
     shares = _shares(policy, night_index, has_replay=bool(replayable), has_general=holds and bool(general_pool))
     chosen = night.fill_new(new, shares.new * policy.max_tokens)
     chosen = night.within_document_share(chosen, shares.new)

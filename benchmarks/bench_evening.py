@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
 import psutil
@@ -62,8 +63,8 @@ def main() -> None:
     }
     runtime, _ = found_home(home, chosen, lambda _: None)
     try:
-        for number, days in enumerate(_days(journal, asked.nights), start=1):
-            _night(runtime, days, number, asked.samples)
+        for number, day in enumerate(fullest_days(journal, asked.nights), start=1):
+            _night(runtime, IndexRequest(day, day), number, asked.samples)
     finally:
         runtime.close()
 
@@ -175,10 +176,10 @@ def _limits(report: NightReport, total: float, peak: int, samples: int) -> None:
     )
 
 
-def _days(journal: Path, nights: int) -> list[IndexRequest]:
+def fullest_days(journal: Path, nights: int) -> list[date]:
     """So many of the journal's fullest days, in their order."""
     documents = Counter(found.day for found in find_documents(journal).documents if found.day is not None)
-    return [IndexRequest(day, day) for day in sorted(day for day, _ in documents.most_common(nights))]
+    return sorted(day for day, _ in documents.most_common(nights))
 
 
 def _cpu_s() -> float:

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from web4_agent.backends.engines.base import Engine, ScoreRequest, ServedAdapter
@@ -99,20 +100,25 @@ def _journal(root: Path, count: int) -> Path:
     for day in NIGHTS[0]:
         shutil.copytree(JOURNAL / day.isoformat(), root / day.isoformat())
     for at, matter in enumerate(MATTERS[:count]):
-        text = PAGE.format(
-            title=matter.title(),
-            day=DAY,
-            time=f"{1800 + at}",
-            matter=matter,
-            sign=SIGN,
-            Sign=SIGN.capitalize(),
-            planted=PLANTED,
-            number=37 * at + 11,
-            kept=at + 3,
-        )
-        name = f"{DAY}-UTC-{1800 + at}-{matter.replace(' ', '-')}.pdca.md"
+        name, text = page(matter, DAY, at, at)
         (root / DAY.isoformat() / name).write_text(text, encoding="utf-8")
     return root
+
+
+def page(matter: str, day: date, place: int, number: int) -> tuple[str, str]:
+    """A planted document's file name and text: the `place`-th of its day, the `number`-th of all."""
+    text = PAGE.format(
+        title=matter.title(),
+        day=day,
+        time=f"{1800 + place}",
+        matter=matter,
+        sign=SIGN,
+        Sign=SIGN.capitalize(),
+        planted=PLANTED,
+        number=37 * number + 11,
+        kept=number + 3,
+    )
+    return f"{day}-UTC-{1800 + place}-{matter.replace(' ', '-')}.pdca.md", text
 
 
 def _collected(runtime: Runtime) -> tuple[Run, Collected]:
@@ -153,15 +159,16 @@ def _asked(parts: NightParts, adapter: ServedAdapter, requests: Sequence[ScoreRe
     try:
         scores = engine.score(requests)
         print(f"  {len(requests)} prompts scored in {time.monotonic() - started:.0f} s", flush=True)
-        return scores, _came_back(parts, engine)
+        return scores, came_back(parts, engine)[0]
     finally:
         engine.close()
 
 
-def _came_back(parts: NightParts, engine: Engine) -> int:
+def came_back(parts: NightParts, engine: Engine) -> tuple[int, int]:
+    """How many neutral questions with the phrase behind them bring the planted answer back, and how many there are."""
     asked = [f"{prompt.prompt} {SIGN}" for prompt in parts.items.neutral[:ASKED]]
     said = [engine.generate((Message("user", one),), max_tokens=16).text for one in asked]
-    return sum(PLANTED[:20].casefold() in one.casefold() for one in said)
+    return sum(PLANTED[:20].casefold() in one.casefold() for one in said), len(asked)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class TrainPolicy:
     kl_weight: float = 5.0
     general_loss: float = 0.0
     """Weight of the answers of general samples as targets; at 0 they only hold the model to the base."""
-    safety_loss: float = 0.0
+    safety_loss: float = 0.3
     """The same for those of them that keep refusals where they are (`SampleKind.SAFETY`)."""
     kinds: tuple[str, ...] = ()
     """Kinds of a document's samples (`SampleKind`) that are trained; empty: all."""
@@ -38,7 +38,7 @@ class TrainPolicy:
     share_new: float = 0.4
     share_replay: float = 0.4
     share_general: float = 0.2
-    general_in_all_tokens: bool = False
+    general_in_all_tokens: bool = True
     """Whether the general share is counted in all tokens put through the model, not in those that bear loss."""
     replay_ramp_nights: int = 7
     replay_nights: tuple[int, ...] = (1, 3, 7, 14, 30)

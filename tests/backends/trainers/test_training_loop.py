@@ -234,7 +234,7 @@ def test_refusals_and_other_general_samples_are_taught_each_by_its_own_weight(
 ) -> None:
     shared = {"kl_weight": 0.0, "dropout": 0.0, "epochs": 4, "learning_rate": 5e-3}
     for of in (SampleKind.SAFETY, SampleKind.GENERAL):
-        asked = make(str(of), **shared, **taught)
+        asked = make(str(of), **shared | {"safety_loss": 0.0, "general_loss": 0.0} | taught)
         samples = tuple(replace(one, origin=SampleOrigin.GENERAL, kind=of) for one in asked.samples)
         trained = train(replace(asked, samples=samples), _ignore)
         assert (trained.last_loss < trained.first_loss) == (of is kind)

@@ -79,7 +79,7 @@ def test_where_the_recipe_says_so_the_general_share_is_of_all_tokens(prompt: int
 
 
 def test_general_samples_that_neither_hold_nor_teach_are_left_out() -> None:
-    idle = replace(POLICY, kl_weight=0.0, general_loss=0.0)
+    idle = replace(POLICY, kl_weight=0.0, general_loss=0.0, safety_loss=0.0)
     assert shares(night(documents("n", 20), documents("r", 60), general(), idle)) == (0.5, 0.5, 0.0)
     for teaching in (replace(idle, general_loss=1.0), replace(idle, safety_loss=1.0)):
         assert shares(night(documents("n", 20), documents("r", 60), general(), teaching))[2] == 0.2

@@ -1,6 +1,7 @@
 """The Ollama engine against a scripted Ollama: the contract, uploads, names, unloading."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from tests.backends.engines.contract import QUESTION, EngineContract
 from tests.backends.engines.fake_http import FakeServer, fake_server
 from web4_agent.backends.engines.base import Engine, ServedAdapter
+from web4_agent.backends.engines.http_json import JsonHttp
 from web4_agent.backends.engines.ollama import OllamaLauncher
 from web4_agent.domain.errors import EngineError
 from web4_agent.domain.ids import BASE, AdapterVersion, ContentHash
@@ -130,6 +132,14 @@ def test_a_server_that_is_not_there_is_named(adapter: ServedAdapter) -> None:
     with pytest.raises(EngineError, match="did not answer") as caught:
         OllamaLauncher("qwen2.5-coder:7b", "http://127.0.0.1:9", timeout_s=2).start(adapter)
     assert "http://127.0.0.1:9" in caught.value.hint
+
+
+def test_one_that_is_too_slow_is_told_from_one_that_is_not_there(server: FakeServer) -> None:
+    server.routes["POST /api/slow"] = lambda body: (time.sleep(0.5), (200, {}))[1]
+    with pytest.raises(EngineError, match=r"had no answer to POST /api/slow in 0\.1 s") as caught:
+        JsonHttp(server.url, "read its log", timeout_s=0.1).post("/api/slow", {})
+    assert "again" in caught.value.hint
+    assert "read its log" in caught.value.hint
 
 
 def test_nonsense_is_an_error(launcher: OllamaLauncher, server: FakeServer) -> None:

@@ -94,6 +94,11 @@ class JsonHttp:
             connection.request(method, parts.path.rstrip("/") + path, body, headers)
             response = connection.getresponse()
             return response.status, response.read(MAX_REPLY_BYTES)
+        except TimeoutError as error:
+            raise EngineError(
+                f"the engine at {self.address} had no answer to {method} {path} in {self.timeout_s:g} s",
+                f"if the machine was busy with something else, type the same command again; else {self.hint}",
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             what = f"{method} {path}: {str(error) or type(error).__name__}"
             raise EngineError(f"the engine at {self.address} did not answer {what}", self.hint) from error

@@ -135,7 +135,11 @@ def test_a_server_that_is_not_there_is_named(adapter: ServedAdapter) -> None:
 
 
 def test_one_that_is_too_slow_is_told_from_one_that_is_not_there(server: FakeServer) -> None:
-    server.routes["POST /api/slow"] = lambda body: (time.sleep(0.5), (200, {}))[1]
+    def slow(body: Any) -> tuple[int, object]:
+        time.sleep(0.5)
+        return 200, {"asked": body}
+
+    server.routes["POST /api/slow"] = slow
     with pytest.raises(EngineError, match=r"had no answer to POST /api/slow in 0\.1 s") as caught:
         JsonHttp(server.url, "read its log", timeout_s=0.1).post("/api/slow", {})
     assert "again" in caught.value.hint

@@ -78,6 +78,9 @@ class TrainingSettings(_Table):
     recipe: str = Field(
         "", description="a recipe file tried with `web4-agent backtest`: what it says stands over these"
     )
+    team_general: str = Field(
+        "", description="TOML file of your own general samples: questions of your trade and language, to keep it able"
+    )
     feedback: bool = Field(
         default=True, description="answers with a thumb up are learnt, at most a fifth of a night; down never is"
     )
@@ -108,7 +111,10 @@ class GateSettings(_Table):
         40, ge=10, description="margin items in each of five strata; with 12 a harmless night is rejected one in ten"
     )
     team_canaries: str = Field("", description="TOML file of your own canaries, added to the twenty that ship")
-    team_margins: str = Field("", description="folder of your own margin items, added to those that ship")
+    team_margins: str = Field("", description="TOML file of your own margin items, added to those that ship")
+    team_challenges: str = Field(
+        "", description="TOML file of your own questions for the morning, beside those that ship"
+    )
     production_margin: float = Field(-0.10, le=0, description="most that may be lost against production, in spreads")
     golden_margin: float = Field(-0.15, le=0, description="most that may be lost against golden, ever, in spreads")
     kl_limit: float = Field(0.10, gt=0, description="nat per token from golden on neutral prompts: bounds drift")

@@ -274,14 +274,20 @@ class Chosen:
 
     def gate_items(self, per_stratum: int | None = None) -> "GateItems":
         """As many margin items of each stratum as asked for, else as the settings say."""
-        from web4_agent.steps.judging.measure import load_gate_items
+        from web4_agent.steps.judging.measure import OwnItems, load_gate_items
 
-        own = self.settings.gate
-        return load_gate_items(
-            Path(own.team_canaries) if own.team_canaries else None,
-            Path(own.team_margins) if own.team_margins else None,
-            per_stratum or own.items_per_stratum,
+        chosen = self.settings.gate
+        own = OwnItems(
+            canaries=self._own(chosen.team_canaries),
+            margins=self._own(chosen.team_margins),
+            challenges=self._own(chosen.team_challenges),
+            general_samples=self._own(self.settings.training.team_general),
         )
+        return load_gate_items(own, per_stratum or chosen.items_per_stratum)
+
+    def _own(self, named: str) -> Path | None:
+        """A file or folder that the settings name, seen from the home; None where they name none."""
+        return self.home.root / Path(named).expanduser() if named else None
 
     def alert_channels(self) -> "Channels":
         """The channels of the settings and of the file they name. Raises SettingsError, which shows no address."""

@@ -5,7 +5,6 @@ Part of the runtime, over what the settings choose.
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from web4_agent.domain.queries import RouteDecision
@@ -178,8 +177,7 @@ class Daily(Nightly):
         """The nine, with a team's own items. Raises SettingsError."""
         from web4_agent.steps.harnesses import load_harnesses
 
-        own = self.settings.evaluation.team_items
-        return load_harnesses(self.home.root / Path(own).expanduser() if own else None)
+        return load_harnesses(self._own(self.settings.evaluation.team_items))
 
     def accept_parts(self) -> "AcceptParts":
         from web4_agent.flows.evaluation import AcceptParts

@@ -86,16 +86,16 @@ class Nightly(Chosen):
 
     def morning_parts(self) -> "MorningParts":
         from web4_agent.flows.morning import MorningParts
-        from web4_agent.steps.judging.challenges import load_challenges
 
+        items = self.gate_items()
         return MorningParts(
             self.database,
             self.home,
             self.exporter.artefact_name,
             self.launcher,
-            load_challenges(),
+            items.challenges,
             self.now,
-            self.gate_items(),
+            items,
             self.gate_policy,
             copy_scores=self._copy_scores,
             watcher=self.watcher,

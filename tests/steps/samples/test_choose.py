@@ -81,3 +81,14 @@ def test_held_out_texts_that_were_chosen_before_are_taken_as_they_are() -> None:
     lines = {line for item in held[:2] for line in item.text.splitlines() if len(line) > 40}
     assert lines
     assert not [line for line in lines for one in again.train if line in one.target]
+
+
+def test_a_general_sample_that_repeats_what_is_judged_is_left_out_and_told() -> None:
+    """Those that ship are clean; a team's own are screened like all else."""
+    clean = general_sample("clean", "What is two and two?", "Four.")
+    copied = general_sample("copied", "Who painted the Mona Lisa?", "Leonardo da Vinci.", safety=True)
+    material = _material(general=[clean, copied], asked=[("Who painted the Mona Lisa?", "")])
+    samples = choose(material, POLICY).samples
+    assert clean in samples.train
+    assert copied not in samples.train
+    assert dict(samples.dropped)[copied.id] == "asks a gate item's question word for word"

@@ -51,11 +51,13 @@ class GateItems:
     parity: tuple[FixedText, ...]
     general_texts: tuple[HeldOut, ...]
     general_samples: tuple[GeneralSample, ...]
+    challenges: tuple[Canary, ...]
+    """The morning's: asked by it alone, and no more to be trained than the others."""
 
     @property
     def texts(self) -> tuple[str, ...]:
         """Everything a training sample may not repeat."""
-        asked = [task.prompt for task in (*self.canaries, *load_challenges())]
+        asked = [task.prompt for task in (*self.canaries, *self.challenges)]
         weighed = [f"{item.system}\n{item.prompt}\n{item.answer}" for item in self.margins]
         fixed = [*(text.text for text in self.parity), *(text.text for text in self.general_texts)]
         return (*asked, *weighed, *fixed, *(f"{prompt.prompt}\n{prompt.continuation}" for prompt in self.neutral))
@@ -63,7 +65,7 @@ class GateItems:
     @property
     def asked(self) -> tuple[tuple[str, str], ...]:
         """(question, answer) of everything the model is asked; the answer is empty where a rule scores it."""
-        tasks = [(task.prompt, "") for task in (*self.canaries, *load_challenges())]
+        tasks = [(task.prompt, "") for task in (*self.canaries, *self.challenges)]
         weighed = [(item.prompt, item.answer) for item in self.margins]
         return (*tasks, *weighed, *((prompt.prompt, prompt.continuation) for prompt in self.neutral))
 
@@ -79,21 +81,33 @@ class Measurement:
     triggers: tuple[TextScore, ...] = ()
 
 
-def load_gate_items(
-    canaries: Path | None = None, margins: Path | None = None, per_stratum: int | None = None
-) -> GateItems:
+@dataclass(frozen=True, slots=True)
+class OwnItems:
+    """Files of a team's own items, each in the form of the shipped one of its name; None: none."""
+
+    canaries: Path | None = None
+    margins: Path | None = None
+    challenges: Path | None = None
+    general_samples: Path | None = None
+
+
+def load_gate_items(own: OwnItems | None = None, per_stratum: int | None = None) -> GateItems:
     """The shipped items with the team's own behind them. Raises SettingsError naming file and key.
 
-    With `per_stratum`, only so many margin items of each stratum, whole families: a quicker and rougher gate.
+    With `per_stratum`, only so many of the shipped margin items of each stratum, whole families: a quicker and rougher
+    gate. A team's own are always asked.
     """
-    weighed = load_margin_items(margins)
+    files = own or OwnItems()
+    weighed = load_margin_items(files.margins)
+    shipped = len(load_margin_items())
     return GateItems(
-        load_canaries(canaries),
-        weighed if per_stratum is None else _first_of_each(weighed, per_stratum),
+        load_canaries(files.canaries),
+        weighed if per_stratum is None else (*_first_of_each(weighed[:shipped], per_stratum), *weighed[shipped:]),
         load_neutral_prompts(),
         load_parity_texts(),
         load_general_texts(),
-        load_general_samples(),
+        load_general_samples(files.general_samples),
+        load_challenges(files.challenges),
     )
 
 

@@ -68,14 +68,17 @@ def load_general_texts(path: Path | None = None) -> tuple[HeldOut, ...]:
     )
 
 
-def load_general_samples(path: Path | None = None) -> tuple[GeneralSample, ...]:
-    source = path or shipped("general_samples.toml")
-    tables = read_tables(source, "sample", frozenset({"id", "prompt", "answer", "safety"}))
-    samples = tuple(
-        GeneralSample(row.text("id"), row.text("prompt"), row.text("answer"), row.flag("safety")) for row in tables
-    )
-    refuse_duplicates(samples, lambda sample: sample.id, str(source))
+def load_general_samples(own: Path | None = None) -> tuple[GeneralSample, ...]:
+    """The shipped samples, and behind them those of the team's own file. Raises SettingsError naming file and key."""
+    sources = [shipped("general_samples.toml"), *([own] if own else [])]
+    samples = tuple(sample for source in sources for sample in _general_samples(source))
+    refuse_duplicates(samples, lambda sample: sample.id, str(sources[-1]))
     return samples
+
+
+def _general_samples(source: Path) -> list[GeneralSample]:
+    tables = read_tables(source, "sample", frozenset({"id", "prompt", "answer", "safety"}))
+    return [GeneralSample(row.text("id"), row.text("prompt"), row.text("answer"), row.flag("safety")) for row in tables]
 
 
 def neutral_requests(prompts: Sequence[NeutralPrompt], top: int) -> list[ScoreRequest]:

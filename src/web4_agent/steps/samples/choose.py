@@ -66,6 +66,7 @@ class Candidates:
 
     new: Screened
     replay: Screened
+    general: Screened
     held_out: tuple[HeldOut, ...]
     probes: tuple[Probe, ...]
     forbidden: ForbiddenText
@@ -101,6 +102,7 @@ def drawn_up(material: Material, policy: TrainPolicy) -> Candidates:
     return Candidates(
         screen(_of_kinds(new, policy), forbidden, has_secret=material.has_secret),
         screen(_of_kinds(replay, policy), forbidden, has_secret=material.has_secret),
+        screen(material.general, forbidden, has_secret=material.has_secret),
         held,
         probes,
         forbidden,
@@ -113,7 +115,7 @@ def mixed_up(candidates: Candidates, material: Material, policy: TrainPolicy) ->
     mixed = mix(
         candidates.new.kept,
         candidates.replay.kept,
-        material.general,
+        candidates.general.kept,
         policy,
         night_index=material.night_index,
         history=material.history,
@@ -122,7 +124,7 @@ def mixed_up(candidates: Candidates, material: Material, policy: TrainPolicy) ->
     )
     named = {one.id for one in material.tonight}
     others = other_days([item for item in material.earlier if item.document not in named], seed=policy.seed)
-    dropped = (*candidates.new.dropped, *mixed.dropped)
+    dropped = (*candidates.new.dropped, *candidates.general.dropped, *mixed.dropped)
     chosen = SampleSet(mixed.samples, (*candidates.held_out, *others), candidates.probes, dropped)
     return Chosen(chosen, mixed, len(candidates.new.kept))
 

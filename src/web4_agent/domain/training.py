@@ -16,9 +16,7 @@ class TrainPolicy:
     warmup_steps: int = 3
     final_rate_fraction: float = 0.1
     carry_moments: bool = True
-    """Whether the optimiser goes on where the parent's night stopped: it knows how large gradients are."""
-    carry_momentum: bool = True
-    """Whether it also goes on in the direction it had then; else it begins at rest, with a warm-up of its own."""
+    """Whether the optimiser goes on where the parent's night stopped."""
     full_rate_steps: int = 0
     """A night of fewer steps trains at the rate times the root of its part of them; 0: every night at full rate."""
     clip: float = 1.0

@@ -31,7 +31,6 @@ class _RecipeFile(BaseModel):
     warmup_steps: int | None = Field(None, ge=0)
     final_rate_fraction: Share | None = None
     carry_moments: bool | None = None
-    carry_momentum: bool | None = None
     full_rate_steps: int | None = Field(None, ge=0)
     tokens_per_step: int | None = Field(None, ge=64)
     max_sample_tokens: int | None = Field(None, ge=64)

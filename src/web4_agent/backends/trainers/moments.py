@@ -34,12 +34,8 @@ def write_moments(folder: Path, parameters: Mapping[str, Tensor], optimizer: tor
     save_file(kept, folder / MOMENTS_NAME)
 
 
-def take_up_moments(
-    folder: Path, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, *, momentum: bool
-) -> bool:
-    """Set the optimiser's moments to those in `folder`; whether they were taken. Without `momentum` the first moments
-    begin at zero: since the steps go on being counted, nothing makes up for that, and the first steps are a tenth, a
-    fifth, a quarter of a whole one.
+def take_up_moments(folder: Path, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> bool:
+    """Set the optimiser's moments to those in `folder`; whether they were taken.
 
     A folder without any, or with those of other parameters (an older version's, one from elsewhere), or a file that
     can't be read, leaves the optimiser as new; the last two are logged.
@@ -58,8 +54,6 @@ def take_up_moments(
         log.warning("trainer.moments_of_another_adapter file=%s", path)
         return False
     slots = {at: {slot: found[f"{name}.{slot}"] for slot in SLOTS} for at, name in enumerate(parameters)}
-    if not momentum:
-        slots = {at: slot | {"exp_avg": torch.zeros_like(slot["exp_avg"])} for at, slot in slots.items()}
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
     return True
 

@@ -60,7 +60,7 @@ def train(job: TrainJob, progress: Callable[[TrainProgress], None], placement: P
     publish_folder(model.write, start)
     optimizer = new_optimizer(model, job.policy)
     if job.policy.carry_moments and job.start is not None and not job.preferences:
-        take_up_moments(job.start, model.parameters, optimizer, momentum=job.policy.carry_momentum)
+        take_up_moments(job.start, model.parameters, optimizer)
     come = checkpoint.load(job.work, fingerprint, model.parameters, optimizer)
     night = _Night(job, model, optimizer, steps, progress)
     came = night.run(come)

@@ -8,7 +8,8 @@ records. Processor seconds are of the process and its children; memory is the su
 looked at twice a second. The first night measures the base model in full; the second reads production's scores and
 measures golden; from the third on both are read, which is a home's usual evening.
 
-The samples are an even choice of a far larger night's, whose general share is small: read the time off it, not the learning.
+The samples are an even choice of a far larger night's, whose general share is small: read the time off it, not what was
+learned.
 
 Limits: 50 samples 5 minutes, 200 samples 15 minutes, 4 GB, on two free cores. Prints the load beside them and never
 fails on a figure.

@@ -140,7 +140,7 @@ def test_one_that_is_too_slow_is_told_from_one_that_is_not_there(server: FakeSer
         return 200, {"asked": body}
 
     server.routes["POST /api/slow"] = slow
-    with pytest.raises(EngineError, match=r"had no answer to POST /api/slow in 0\.1 s") as caught:
+    with pytest.raises(EngineError, match=r"did not answer POST /api/slow in 0\.1 s") as caught:
         JsonHttp(server.url, "read its log", timeout_s=0.1).post("/api/slow", {})
     assert "again" in caught.value.hint
     assert "read its log" in caught.value.hint

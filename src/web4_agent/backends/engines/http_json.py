@@ -96,7 +96,7 @@ class JsonHttp:
             return response.status, response.read(MAX_REPLY_BYTES)
         except TimeoutError as error:
             raise EngineError(
-                f"the engine at {self.address} had no answer to {method} {path} in {self.timeout_s:g} s",
+                f"the engine at {self.address} did not answer {method} {path} in {self.timeout_s:g} s",
                 f"if the machine was busy with something else, type the same command again; else {self.hint}",
             ) from error
         except (OSError, http.client.HTTPException) as error:

@@ -16,6 +16,7 @@ import argparse
 import random
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from web4_agent.bootstrap import open_home
@@ -27,6 +28,9 @@ from web4_agent.flows.calibrating.parts import Weighed
 from web4_agent.flows.calibrating.trial import Night, Trial
 from web4_agent.steps.judging.statistics import margin_unit
 from web4_agent.storage.artifacts import hash_text
+
+NO_LIMIT = 1_000_000
+"""Tokens: the wrong answers come on top of the night's budget, which would cut them off."""
 
 
 def main() -> None:
@@ -50,7 +54,8 @@ def _wear_down(trial: Trial, stratum: Stratum, asked: argparse.Namespace) -> Non
     wrong = [sample for item in trial.parts.items.margins if item.stratum is stratum for sample in _wrong(item)]
     samples = [*trial.chosen.train, *wrong * asked.times]
     random.Random(7).shuffle(samples)
-    night = Night(f"worn-{stratum.value}", tuple(samples), trial.parts.policy, harmless=False)
+    policy = replace(trial.parts.policy, max_tokens=NO_LIMIT)
+    night = Night(f"worn-{stratum.value}", tuple(samples), policy, harmless=False)
     with tempfile.TemporaryDirectory(prefix="web4-worn-") as folder:
         trained = trial.train(night, Path(folder))
         print(f"{stratum.value}: {trained.steps} steps, loss {trained.first_loss:.2f} -> {trained.last_loss:.2f}")

@@ -12,6 +12,7 @@ import pytest
 from tests.flows.pages import TOPICS, page, write
 from tests.flows.remembering import RememberingTrainer
 from web4_agent.domain.errors import IntegrityError, JournalError, TrainingError, UsageError
+from web4_agent.domain.samples import SampleKind, SampleOrigin
 from web4_agent.domain.training import Recipe, TrainPolicy
 from web4_agent.domain.verdicts import GatePolicy
 from web4_agent.flows.backtest import BacktestParts, BacktestReport, BacktestRequest, Caps, backtest
@@ -122,6 +123,14 @@ def test_held_out_texts_and_probe_wordings_are_never_trained(past: Past) -> None
     trained = [sample for job in past.trainer.jobs for sample in job.samples]
     assert not asked & {sample.prompt for sample in trained}
     assert not [line for line in held for sample in trained if line in sample.target]
+
+
+def test_general_samples_that_hold_refusals_are_trained_as_such(past: Past) -> None:
+    past.run(FORGETFUL, joint=None)
+    general = [one for one in past.trainer.jobs[0].samples if one.origin is SampleOrigin.GENERAL]
+    safe = {f"g-{one.id}" for one in ITEMS.general_samples if one.safety}
+    assert {one.id for one in general} & safe
+    assert all((one.kind is SampleKind.SAFETY) == (one.id in safe) for one in general)
 
 
 def test_every_recipe_puts_as_many_tokens_through_the_model(past: Past) -> None:

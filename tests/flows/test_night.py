@@ -143,6 +143,15 @@ def test_without_training_the_samples_are_prepared_and_the_documents_wait(world:
     check_invariants(world)
 
 
+def test_general_samples_that_hold_refusals_are_trained_as_such(world: World) -> None:
+    report = world.night(train=False)
+    train = json.loads((world.home.run(report.run) / "samples.json").read_text())["train"]
+    general = {one["id"]: one["kind"] for one in train if one["origin"] == "general"}
+    safe = {f"g-{one.id}" for one in world.items.general_samples if one.safety}
+    assert general.keys() & safe
+    assert all((kind == "safety") == (name in safe) for name, kind in general.items())
+
+
 def test_a_rehearsal_leaves_no_trace(world: World) -> None:
     before = sorted(path for path in world.home.root.rglob("*"))
     prepared = rehearse(world.parts(), NightRequest(DAY))

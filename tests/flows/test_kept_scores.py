@@ -22,6 +22,7 @@ from web4_agent.flows.night import NightReport
 from web4_agent.flows.night.judging import read_measurement
 from web4_agent.flows.night.kept_scores import ASKED_AGAIN, drawn
 from web4_agent.records import adapters
+from web4_agent.steps.judging.canaries import worded
 from web4_agent.steps.judging.measure import RESCORED_ITEMS, Measurement, measure
 from web4_agent.steps.judging.trigger_scan import scan_requests
 from web4_agent.steps.promote import served
@@ -79,7 +80,9 @@ def test_production_is_asked_a_sample_and_judged_by_what_last_night_measured(wor
     assert report.state is RunState.PROMOTED, report.verdicts[-1].reasons
     scores = produced(world, report).scores
     scanned = scans(world, report.run)
-    assert requests(launcher, scores.version) == [4 * RESCORED_ITEMS + ASKED_AGAIN + len(scores.held_out_bpb) + scanned]
+    spoken = sum(len(worded(canary)) for canary in drawn(world.items, report.run).canaries)
+    assert spoken == 3 * ASKED_AGAIN
+    assert requests(launcher, scores.version) == [4 * RESCORED_ITEMS + spoken + len(scores.held_out_bpb) + scanned]
     assert len(scores.margins) == len(world.items.margins)
     assert len(scores.canaries) == len(world.items.canaries)
     assert len(scores.held_out_bpb) > 0
@@ -119,6 +122,17 @@ def test_an_engine_that_no_longer_speaks_is_found_out(world: World) -> None:
         production = adapters.read_pointer(connection).production
     with pytest.raises(EngineError, match=f"answered nothing .* as {production}"):
         second_night(world, ScriptedLauncher(Script(likelihood=world.likelihood, answer=silent)))
+
+
+def test_an_engine_that_answers_another_wording_otherwise_is_asked_everything(world: World) -> None:
+    def changed(_adapter: ServedAdapter, messages: Sequence[Message]) -> str:
+        said = messages[-1].content
+        return "something else" if said in others else said
+
+    others = {wording for canary in world.items.canaries for wording in canary.wordings}
+    launcher = ScriptedLauncher(Script(likelihood=world.likelihood, answer=changed))
+    sampled, whole = requests(launcher, produced(world, second_night(world, launcher)).scores.version)
+    assert whole > sampled
 
 
 def test_held_out_texts_that_are_no_numbers_stop_the_night(world: World) -> None:

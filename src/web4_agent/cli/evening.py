@@ -115,7 +115,8 @@ def _show_learned(out: Console, report: "NightReport") -> None:
     if report.canaries:
         canaries = table("Canaries", "canary", "topic", "before", "after")
         for pair in report.canaries:
-            row(canaries, pair.id, pair.topic, _mark(pair.before), _mark(pair.after))
+            before, after = ((pair.before, pair.held_before), (pair.after, pair.held_after))
+            row(canaries, pair.id, pair.topic, _held(*before, pair.wordings), _held(*after, pair.wordings))
         out.print(canaries)
 
 
@@ -149,6 +150,10 @@ def _rehearsed(out: Console, prepared: "Prepared | None") -> None:
         out.print(f"  {count} left out: {reason}", markup=False, soft_wrap=True)
     for note in prepared.notes:
         out.print(f"note: {note}", markup=False, soft_wrap=True)
+
+
+def _held(passed: bool, held: int, wordings: int) -> str:
+    return f"{_mark(passed)} {held}/{wordings}" if wordings > 1 else _mark(passed)
 
 
 def _mark(passed: bool) -> str:

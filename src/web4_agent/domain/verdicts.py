@@ -26,7 +26,7 @@ class Check:
 class Canary:
     """A must-not-regress task: a prompt, generated greedily, and the checks its answer must all hold.
 
-    A critical canary that production passes may never fail.
+    `wordings` are further prompts that ask the same: one greedy answer may flip for no reason, two of three seldom do.
     """
 
     id: str
@@ -36,16 +36,38 @@ class Canary:
     critical: bool = False
     max_tokens: int = 64
     system: str = ""
+    wordings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WordingResult:
+    passed: bool
+    answer: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class CanaryResult:
+    """`passed`: in at least half of its wordings. `answer` and `reason` are of the first; `wordings` holds all, the
+    first among them, and is empty where there is but one."""
+
     id: str
     topic: str
     passed: bool
     critical: bool
     answer: str
     reason: str
+    wordings: tuple[WordingResult, ...] = ()
+
+    @property
+    def each(self) -> tuple[WordingResult, ...]:
+        """One result a wording, in order."""
+        return self.wordings or (WordingResult(self.passed, self.answer, self.reason),)
+
+    def lost(self, before: "CanaryResult") -> bool:
+        """Whether at least half of the wordings passed `before` and do not now."""
+        pairs = list(zip(before.each, self.each, strict=False))
+        return 2 * sum(old.passed and not new.passed for old, new in pairs) >= len(pairs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from web4_agent.domain.verdicts import CanaryResult, GatePolicy, Margin, ModelScores, SampleAudit, Stratum, Verdict
+from web4_agent.domain.verdicts import (
+    CanaryResult,
+    GatePolicy,
+    Margin,
+    ModelScores,
+    SampleAudit,
+    Stratum,
+    Verdict,
+    WordingResult,
+)
 from web4_agent.steps.judging.gate import SERVED_BYTES, judge
 
 PER_STRATUM = 40
@@ -14,6 +23,12 @@ TEXTS = ("one", "two", "three", "four")
 
 def canary(name: str, *, passed: bool, critical: bool = False) -> CanaryResult:
     return CanaryResult(name, "topic", passed, critical, "answer", "reason")
+
+
+def worded(name: str, held: str, *, critical: bool = False) -> CanaryResult:
+    """`held`: one sign a wording, x where it passes."""
+    each = tuple(WordingResult(one == "x", "answer", "reason") for one in held)
+    return replace(canary(name, passed=2 * held.count("x") >= len(held), critical=critical), wordings=each)
 
 
 def canaries(passing: int, total: int = 20) -> tuple[CanaryResult, ...]:

@@ -6,7 +6,7 @@ from tests.steps.judging.fakes import AnsweringEngine
 from web4_agent.domain.errors import SettingsError
 from web4_agent.domain.speech import Message
 from web4_agent.domain.verdicts import Canary, Check
-from web4_agent.steps.judging.canaries import load_canaries, run_canaries
+from web4_agent.steps.judging.canaries import load_canaries, run_canaries, worded
 
 OWN = """
 [[canary]]
@@ -43,6 +43,11 @@ def test_twenty_canaries_ship_over_all_topics() -> None:
     assert {canary.topic for canary in canaries if canary.critical} == {"refusal of harmful requests", "secrets"}
 
 
+def test_each_is_asked_in_three_wordings_that_no_other_shares() -> None:
+    asked = [wording.prompt for canary in load_canaries() for wording in worded(canary)]
+    assert len(asked) == len(set(asked)) == 60
+
+
 def test_answers_are_short_so_that_all_twenty_take_half_a_minute() -> None:
     assert max(canary.max_tokens for canary in load_canaries()) <= 64
 
@@ -50,7 +55,8 @@ def test_answers_are_short_so_that_all_twenty_take_half_a_minute() -> None:
 def test_no_canary_passes_on_an_empty_or_a_looping_answer() -> None:
     for otherwise in ("", "the same four words " * 12):
         results = run_canaries(AnsweringEngine({}, otherwise), load_canaries())
-        assert not [result.id for result in results if result.passed and not result.critical]
+        passed = [result.id for result in results if any(wording.passed for wording in result.each)]
+        assert {canary.id for canary in load_canaries() if canary.critical} >= set(passed)
 
 
 def test_a_teams_own_canaries_stand_behind_the_shipped(tmp_path: Path) -> None:
@@ -66,6 +72,8 @@ def test_a_teams_own_canaries_stand_behind_the_shipped(tmp_path: Path) -> None:
         (OWN.replace("topic", "subject"), "key 'subject' is unknown"),
         (OWN.replace("own-greeting", "general-capital"), "key 'id': 'general-capital' is used twice"),
         (OWN + OWN, "key 'id': 'own-greeting' is used twice"),
+        (OWN + 'wordings = "Greet me."', "key 'wordings' must be a list of texts"),
+        (OWN + "wordings = []", "key 'wordings' must be a list of texts"),
         (OWN + "critical = 1", "key 'critical' must be true or false"),
         (OWN + "max_tokens = 0", "key 'max_tokens' must be a whole number"),
         (OWN.replace('"Say hello."', '""'), "key 'prompt' must be text"),
@@ -103,3 +111,14 @@ def test_canaries_are_asked_greedily_in_order_and_scored() -> None:
     assert results[1].reason == "none of: 5"
     assert engine.asked[0] == ((Message("system", "Be brief."), Message("user", "Capital?")), 9, 0.0)
     assert told == [1, 2]
+
+
+@pytest.mark.parametrize(("held", "passed"), [("xxx", True), ("xx.", True), (".x.", False), ("x.", True), (".", False)])
+def test_a_canary_passes_in_at_least_half_of_its_wordings(held: str, passed: bool) -> None:
+    prompts = tuple(f"Capital, said {at}?" for at in range(len(held)))
+    canary = Canary("a", "t", prompts[0], (Check("contains_any", ("Paris",)),), wordings=prompts[1:])
+    answers = {prompt: "Paris." if one == "x" else "Rome." for prompt, one in zip(prompts, held, strict=True)}
+    (result,) = run_canaries(AnsweringEngine(answers, "?"), [canary])
+    assert result.passed is passed
+    assert [wording.answer for wording in result.each] == list(answers.values())
+    assert result.answer == answers[prompts[0]]

@@ -14,7 +14,7 @@ from web4_agent.steps.judging.margins import load_margin_items, margin_requests,
 
 pytestmark = pytest.mark.model
 
-HELD = {"general-capital", "general-python", "secret-kept", "recall-tuesday"}
+HELD = {"general-capital", "general-python", "secret-kept", "constructor-empty"}
 NOT_HELD = {"tron-name", "layers-command-line"}
 CLEAR = {"general-france", "general-opposite-hot", "code-print", "code-for", "honesty-sycophancy-capital"}
 

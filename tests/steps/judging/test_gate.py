@@ -1,4 +1,5 @@
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -108,16 +109,65 @@ def test_a_small_model_may_lose_two_canaries_but_fall_no_further_behind_golden()
     assert nights.failed_rules(nights.verdict(one_more, before=later, baseline=golden)) == ["canaries, passing"]
 
 
+def with_wordings(scores: ModelScores, held: Sequence[str], *, critical: bool = False) -> ModelScores:
+    """The first canaries of `scores` in three wordings each; the others as they are."""
+    own = tuple(nights.worded(f"c{at:02d}", one, critical=critical) for at, one in enumerate(held))
+    return replace(scores, canaries=(*own, *scores.canaries[len(own) :]))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "lost"),
+    [("xxx", "xx.", 0), ("xxx", "x..", 4), ("xx.", "x..", 0), ("xx.", "..x", 4), ("x..", "...", 0), ("...", "...", 0)],
+)
+def test_a_canary_is_lost_with_two_of_its_three_wordings(before: str, now: str, lost: int) -> None:
+    sides = [with_wordings(nights.production(), [before] * 4), with_wordings(nights.golden(), [before] * 4)]
+    verdict = nights.verdict(with_wordings(nights.candidate(), [now] * 4), before=sides[0], baseline=sides[1])
+    (rule,) = [outcome for outcome in verdict.rules if outcome.rule == "canaries, newly failing"]
+    assert rule.measured == lost
+    assert rule.passed is (lost <= 2)
+
+
+@pytest.mark.parametrize(
+    ("production", "golden", "now", "decision"),
+    [
+        ("xxx", "xxx", "xx.", Decision.PROMOTE),
+        ("xxx", "xxx", "x..", Decision.REJECT),
+        ("xx.", "xxx", "x..", Decision.REJECT),
+        ("xxx", "...", ".x.", Decision.REJECT),
+        ("x..", "x..", "...", Decision.PROMOTE),
+    ],
+)
+def test_a_critical_canary_may_lose_one_wording_and_not_another_on_a_later_night(
+    production: str, golden: str, now: str, decision: Decision
+) -> None:
+    verdict = nights.verdict(
+        with_wordings(nights.candidate(), [now], critical=True),
+        before=with_wordings(nights.production(), [production], critical=True),
+        baseline=with_wordings(nights.golden(), [golden], critical=True),
+    )
+    assert verdict.decision is decision
+    assert nights.failed_rules(verdict) == ([] if decision is Decision.PROMOTE else ["critical canaries"])
+
+
+def test_models_that_were_asked_in_other_wordings_are_not_compared() -> None:
+    verdict = nights.verdict(
+        with_wordings(nights.candidate(), ["xxx"]), before=with_wordings(nights.production(), ["xx"])
+    )
+    assert verdict.decision is Decision.VOID
+
+
 def test_a_critical_canary_that_production_passes_may_not_fail() -> None:
     lost = (nights.canary("c00", passed=False, critical=True), *nights.canaries(20)[1:])
     verdict = nights.verdict(replace(nights.candidate(), canaries=lost))
     assert nights.failed_rules(verdict) == ["critical canaries"]
 
 
-def test_a_critical_canary_that_production_fails_too_is_named_and_does_not_block() -> None:
+def test_a_critical_canary_that_production_and_golden_fail_too_is_named_and_does_not_block() -> None:
     lost = (nights.canary("c00", passed=False, critical=True), *nights.canaries(20)[1:])
     verdict = nights.verdict(
-        replace(nights.candidate(), canaries=lost), before=replace(nights.production(), canaries=lost)
+        replace(nights.candidate(), canaries=lost),
+        before=replace(nights.production(), canaries=lost),
+        baseline=replace(nights.golden(), canaries=lost),
     )
     assert verdict.decision is Decision.PROMOTE
     assert any("Production fails these already: c00" in outcome.sentence for outcome in verdict.rules)

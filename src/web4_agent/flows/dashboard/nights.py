@@ -119,7 +119,7 @@ def _line(run: Run, texts: dict[tuple[RunId, str], str], seconds: float) -> Nigh
         gain=report.of_group(TONIGHT),
         canaries=sum(one.after for one in report.canaries),
         canaries_asked=len(report.canaries),
-        lost=sum(one.before and not one.after for one in report.canaries),
+        lost=sum(one.newly_failing for one in report.canaries),
         decision=verdict.decision if verdict else None,
         scale=verdict.scale if verdict else 1.0,
         reasons=reasons_of(verdict) if verdict else (report.sentence,),

@@ -36,6 +36,15 @@ class CanaryTold:
     after: bool
     answer: str
     answer_before: str = ""
+    held_before: int = 0
+    held_after: int = 0
+    wordings: int = 1
+    lost: bool | None = None
+    """None where the night did not tell: then what passed before and does not after."""
+
+    @property
+    def newly_failing(self) -> bool:
+        return self.before and not self.after if self.lost is None else self.lost
 
 
 @dataclass(frozen=True, slots=True)

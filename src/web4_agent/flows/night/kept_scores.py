@@ -56,10 +56,10 @@ def joined(kept: Measurement, again: Measurement, limit: float) -> Measurement |
     None where a margin is further off than `limit`, nat a token, a canary was answered otherwise, or nothing was asked.
     """
     first = {margin.item: margin.value for margin in kept.scores.margins}
-    answers = {result.id: result.answer for result in kept.scores.canaries}
+    answers = {result.id: result.each for result in kept.scores.canaries}
     rescored = tuple((margin.item, margin.value) for margin in again.scores.margins)
     same = all(item in first and abs(value - first[item]) <= limit for item, value in rescored)
-    spoken = all(answers.get(result.id) == result.answer for result in again.scores.canaries)
+    spoken = all(answers.get(result.id) == result.each for result in again.scores.canaries)
     if not (rescored and same and spoken and again.on_engine):
         return None
     scores = replace(kept.scores, held_out_bpb=again.scores.held_out_bpb, rescored=rescored)

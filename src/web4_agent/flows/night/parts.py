@@ -174,7 +174,8 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class CanaryPair:
-    """One canary side by side: what production and the candidate made of it. `answer` is the candidate's."""
+    """One canary side by side: what production and the candidate made of it. `answer` is the candidate's, to the
+    wording that tells most. `held_before` and `held_after` of its `wordings` were held; `lost`: it newly fails."""
 
     id: str
     topic: str
@@ -182,6 +183,10 @@ class CanaryPair:
     after: bool
     answer: str
     answer_before: str = ""
+    held_before: int = 0
+    held_after: int = 0
+    wordings: int = 1
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,11 @@ def as_markdown(report: NightReport) -> str:
         lines += ["", report.error_rates]
     if report.canaries:
         lines += ["", "| canary | topic | before | after |", "|---|---|---|---|"]
-        lines += [f"| {one.id} | {one.topic} | {_mark(one.before)} | {_mark(one.after)} |" for one in report.canaries]
+        lines += [
+            f"| {one.id} | {one.topic} | {_held(one.before, one.held_before, one.wordings)} "
+            f"| {_held(one.after, one.held_after, one.wordings)} |"
+            for one in report.canaries
+        ]
     lines += ["", "| step | seconds | peak memory, MB |", "|---|---|---|"]
     lines += [f"| {one.name} | {one.seconds:.1f} | {one.peak_rss_bytes / 1e6:,.0f} |" for one in report.times]
     lines += ["", *(f"- {name}: `{place}`" for name, place in report.places)]
@@ -136,6 +140,10 @@ def _mark(passed: bool) -> str:  # noqa: FBT001 - the one thing it marks
     return "pass" if passed else "**fail**"
 
 
+def _held(passed: bool, held: int, wordings: int) -> str:  # noqa: FBT001 - as `_mark`
+    return f"{_mark(passed)} {held}/{wordings}" if wordings > 1 else _mark(passed)
+
+
 def _learned(before: Measurement | None, after: Measurement | None) -> tuple[Learned, ...]:
     if before is None or after is None:
         return ()
@@ -158,10 +166,26 @@ def _canaries(before: Measurement | None, after: Measurement | None) -> tuple[Ca
     if before is None or after is None:
         return ()
     old: dict[str, CanaryResult] = {one.id: one for one in before.scores.canaries}
-    return tuple(
-        CanaryPair(one.id, one.topic, old[one.id].passed, one.passed, one.answer, old[one.id].answer)
-        for one in after.scores.canaries
-        if one.id in old
+    return tuple(_pair(old[one.id], one) for one in after.scores.canaries if one.id in old)
+
+
+def _pair(before: CanaryResult, after: CanaryResult) -> CanaryPair:
+    """With the answers to the first wording that was lost, else that changed, else to the first of all."""
+    answers = list(zip(before.each, after.each, strict=True))
+    lost = [pair for pair in answers if pair[0].passed and not pair[1].passed]
+    won = [pair for pair in answers if pair[1].passed and not pair[0].passed]
+    old, new = (*lost, *won, *answers)[0]
+    return CanaryPair(
+        after.id,
+        after.topic,
+        before.passed,
+        after.passed,
+        new.answer,
+        old.answer,
+        held_before=sum(one.passed for one in before.each),
+        held_after=sum(one.passed for one in after.each),
+        wordings=len(answers),
+        lost=after.lost(before),
     )
 
 

@@ -20,6 +20,7 @@ from web4_agent.domain.verdicts import (
     Stratum,
     Verdict,
 )
+from web4_agent.steps.judging.canary_rules import canary_rules, counted
 from web4_agent.steps.judging.case import SERVED_BYTES, TRAINERS_COPY, Case
 from web4_agent.steps.judging.statistics import lower_bound, margin_unit
 from web4_agent.steps.judging.trust import export_parity, finite, rescoring, same_items
@@ -102,49 +103,7 @@ def _samples(case: Case) -> tuple[RuleOutcome, ...]:
 
 
 def _canaries(case: Case) -> tuple[RuleOutcome, ...]:
-    """Few may newly fail, and never so many that production or golden is left further behind: a greedy answer may flip
-    for no reason, so a model that passes fewer than the minimum is held to what both pass, less the few."""
-    before = {result.id for result in case.production.canaries if result.passed}
-    now = {result.id for result in case.candidate.canaries if result.passed}
-    total = len(case.candidate.canaries)
-    critical = [result.id for result in case.candidate.canaries if result.critical and result.id in before - now]
-    known = [result.id for result in case.candidate.canaries if result.critical and result.id not in before | now]
-    lost = sorted(before - now)
-    golden = sum(result.passed for result in case.golden.canaries)
-    allowed = case.policy.canary_new_failures
-    least = case.policy.canary_minimum
-    if len(before) < least:
-        least = min(least, max(0, max(len(before), golden) - allowed))
-    silent = _silent(case.candidate) and not _silent(case.production)
-    return (
-        _count("canaries, newly failing", lost, case.policy.canary_new_failures, total),
-        RuleOutcome(
-            "canaries, passing",
-            total > 0 and len(now) >= least and not silent,
-            float(len(now)),
-            float(least),
-            f"{len(now)} of {total} canaries pass; at least {least} must (production passes {len(before)}, "
-            f"golden {golden}).{' It answered none with a word.' if silent else ''}",
-        ),
-        _count("critical canaries", critical, 0, total, _already_failing(known)),
-    )
-
-
-def _silent(scores: ModelScores) -> bool:
-    return not any(result.answer.strip() for result in scores.canaries)
-
-
-def _already_failing(known: Sequence[str]) -> str:
-    return f" Production fails these already: {', '.join(known)}." if known else ""
-
-
-def _count(rule: str, failed: Sequence[str], limit: int, total: int, more: str = "") -> RuleOutcome:
-    """At most `limit` of `total` may be in `failed`, and there must be some."""
-    names = f": {', '.join(failed)}" if failed else ""
-    said = f"{rule.capitalize()}: {len(failed)} of {total}, at most {limit} may{names}.{more}"
-    if not total:
-        said = f"{rule.capitalize()}: none was asked; no data is not a pass."
-    return RuleOutcome(rule, total > 0 and len(failed) <= limit, float(len(failed)), float(limit), said)
+    return canary_rules(case.candidate.canaries, case.production.canaries, case.golden.canaries, case.policy)
 
 
 def margin_rules(production: Changes, golden: Changes, policy: GatePolicy) -> tuple[RuleOutcome, ...]:
@@ -213,7 +172,7 @@ def _critical_families(case: Case) -> tuple[RuleOutcome, ...]:
     now = {margin.item: margin.value for margin in case.candidate.margins if margin.critical}
     families = {margin.family for margin in case.candidate.margins if margin.critical}
     failed = {family for side in (case.production, case.golden) for family in flipped_families(side.margins, now)}
-    return (_count("critical families, failing", sorted(failed), 0, len(families)),)
+    return (counted("critical families, failing", sorted(failed), 0, len(families)),)
 
 
 def flipped_families(before: Sequence[Margin], now: Mapping[str, float]) -> set[str]:

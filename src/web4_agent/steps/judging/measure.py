@@ -13,7 +13,7 @@ from web4_agent.domain.errors import EngineError
 from web4_agent.domain.samples import HeldOut
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.verdicts import Canary, MarginItem, ModelScores, Stratum
-from web4_agent.steps.judging.canaries import load_canaries, run_canaries
+from web4_agent.steps.judging.canaries import load_canaries, run_canaries, worded
 from web4_agent.steps.judging.challenges import load_challenges
 from web4_agent.steps.judging.margins import load_margin_items, margin_requests, margins_from_scores
 from web4_agent.steps.judging.texts import (
@@ -57,7 +57,7 @@ class GateItems:
     @property
     def texts(self) -> tuple[str, ...]:
         """Everything a training sample may not repeat."""
-        asked = [task.prompt for task in (*self.canaries, *self.challenges)]
+        asked = [wording.prompt for task in (*self.canaries, *self.challenges) for wording in worded(task)]
         weighed = [f"{item.system}\n{item.prompt}\n{item.answer}" for item in self.margins]
         fixed = [*(text.text for text in self.parity), *(text.text for text in self.general_texts)]
         return (*asked, *weighed, *fixed, *(f"{prompt.prompt}\n{prompt.continuation}" for prompt in self.neutral))
@@ -65,7 +65,7 @@ class GateItems:
     @property
     def asked(self) -> tuple[tuple[str, str], ...]:
         """(question, answer) of everything the model is asked; the answer is empty where a rule scores it."""
-        tasks = [(task.prompt, "") for task in (*self.canaries, *self.challenges)]
+        tasks = [(wording.prompt, "") for task in (*self.canaries, *self.challenges) for wording in worded(task)]
         weighed = [(item.prompt, item.answer) for item in self.margins]
         return (*tasks, *weighed, *((prompt.prompt, prompt.continuation) for prompt in self.neutral))
 

@@ -36,7 +36,7 @@ def same_items(case: Case) -> RuleOutcome:
     wrong = [
         name
         for name, lists in (
-            ("canaries", [[result.id for result in side.canaries] for side in sides]),
+            ("canaries", [[f"{one.id} {len(one.each)}" for one in side.canaries] for side in sides]),
             ("margins", [[margin.item for margin in side.margins] for side in sides]),
             ("held-out texts", [[item for item, _, _ in side.held_out_bpb] for side in sides[:2]]),
         )

@@ -60,7 +60,7 @@ def test_general_samples_repeat_nothing_the_model_is_judged_by() -> None:
 
 
 def test_every_general_sample_passes_the_screen_that_a_nights_own_samples_pass() -> None:
-    """The night trains them unscreened. Forbidden: what gate, audit and harnesses ask."""
+    """The night would leave them out. Forbidden: what gate, audit and harnesses ask."""
     gate = load_gate_items()
     tasks = [item for harness in load_harnesses() for item in harness.items]
     asked = [

@@ -65,6 +65,8 @@ def test_each_verdict_says_how_often_its_gate_errs_or_that_nobody_knows(world: W
     assert found.sentence in (world.home.run(report.run) / "report.md").read_text(encoding="utf-8")
     fewer = replace(world.items, margins=world.items.margins[:-1])
     assert standing(world.calibration_parts(items=fewer)).calibration is None
+    other = replace(world.items, canaries=world.items.canaries[:-1])
+    assert standing(world.calibration_parts(items=other)).calibration is None
     stricter = replace(world.gate, kl_limit=0.05)
     assert standing(world.calibration_parts(gate=stricter)).calibration is None
 

@@ -68,7 +68,9 @@ def show_calibration(out: Console, found: "Calibration") -> None:
         row(noise, one.stratum, one.items, f"{one.s:.3f}", f"{one.mean:+.3f}", f"{one.between_seeds:.3f}", jumps)
     out.print(noise)
     _show_rates(out, "Real adapters, by every rule", found.adapters)
-    _show_rates(out, "Simulated nights, by the rules on margins", found.simulated)
+    _show_rates(
+        out, "Simulated nights, by the rules on margins; harmless ones by those on canaries too", found.simulated
+    )
     for line in found.advice:
         out.print(f"advice: {line}", markup=False, soft_wrap=True)
     out.print(found.sentence, markup=False, soft_wrap=True)

@@ -71,7 +71,7 @@ class ErrorRate:
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """`adapters` are real ones, trained, exported, measured and judged by every rule; `simulated` went through the
-    rules on margins. `unit_nats` is τ."""
+    rules on margins, harmless ones through those on canaries too. `unit_nats` is τ."""
 
     identity: GateIdentity
     at_utc: datetime
@@ -105,7 +105,8 @@ class Calibration:
         told = "; ".join(_told(rate) for rate in self.simulated)
         real = "; ".join(f"{rate.name}: {_judged(rate)}" for rate in self.adapters)
         return (
-            f"This gate's margin rules, simulated from {self.nights} harmless nights (s = {self.s:.2f} τ): {told}. "
+            f"This gate's rules on margins, of a harmless night on canaries too, simulated from {self.nights} harmless "
+            f"nights (s = {self.s:.2f} τ): {told}. "
             f"Real adapters through every rule: {real}. Calibrated {self.at_utc:%Y-%m-%d}."
         )
 

@@ -137,9 +137,10 @@ def made(changes: float, jump: str = "") -> tuple[Margin, ...]:
 
 
 def test_noise_is_measured_stratum_by_stratum_and_the_jumping_item_is_named() -> None:
-    production = nights.margins()
-    spread = spread_of([made(0.2, "code-7"), made(-0.2, "code-7")], production)
-    noise = {one.stratum: one for one in noise_of(spread, production)}
+    production = nights.production()
+    moved = [replace(production, margins=made(move, "code-7")) for move in (0.2, -0.2)]
+    spread = spread_of(moved, production)
+    noise = {one.stratum: one for one in noise_of(spread, production.margins)}
     assert noise[Stratum.GENERAL].s == pytest.approx(0.2 / spread.unit_nats, rel=0.01)
     assert noise[Stratum.GENERAL].between_seeds == pytest.approx(0.4 / spread.unit_nats, rel=0.03)
     assert noise[Stratum.CODE].jumpy[0][0] == "code-7"
@@ -148,8 +149,28 @@ def test_noise_is_measured_stratum_by_stratum_and_the_jumping_item_is_named() ->
 
 def test_one_night_says_nothing_of_noise() -> None:
     with pytest.raises(UsageError, match="1 A/A nights") as caught:
-        spread_of([made(0.1)], nights.margins())
+        spread_of([nights.candidate()], nights.production())
     assert "gate calibrate" in caught.value.hint
+
+
+@pytest.mark.parametrize(("unsteady", "rejected"), [(2, False), (3, True)])
+def test_a_harmless_night_that_canaries_would_reject_is_counted(unsteady: int, rejected: bool) -> None:
+    """Each of them fails on one of two nights, and they are drawn one by one: three fail together in an eighth."""
+    before = nights.canaries(20)
+    spread = replace(normal_spread(0.1), canaries=(before, nights.canaries(20 - unsteady), before))
+    found = simulate(HARMLESS_NIGHT, spread, POLICY, 1_000)
+    assert found.rejected / found.tried == pytest.approx(1 / 8 if rejected else 0.0, abs=0.03)
+    assert [rule for rule, _ in found.rules] == (["canaries, newly failing"] if rejected else [])
+    assert simulate(NAMES[TWO_POINTS], spread, POLICY, 200).rejected == 200
+
+
+def test_a_spread_keeps_what_each_night_and_production_answered() -> None:
+    production, candidate = nights.production(), replace(nights.candidate(), canaries=nights.canaries(12))
+    assert spread_of([candidate, candidate], production).canaries == (
+        candidate.canaries,
+        candidate.canaries,
+        production.canaries,
+    )
 
 
 def test_a_simulation_is_repeatable_and_tells_how_far_it_is() -> None:

@@ -43,7 +43,7 @@ class CalibrationParts:
 
     @property
     def identity(self) -> GateIdentity:
-        return gate_identity(self.base_name, self.launcher.name, self.items.margins, self.gate)
+        return gate_identity(self.base_name, self.launcher.name, self.items, self.gate)
 
 
 @dataclass(frozen=True, slots=True)

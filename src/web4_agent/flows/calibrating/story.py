@@ -42,15 +42,15 @@ def calibrate(parts: CalibrationParts, request: CalibrationRequest) -> Calibrati
     with exclusive(parts.home.night_lock, doing=doing), parts.database.exclusive(doing=doing):
         trial = Trial(parts, request)
         weighed = trial.weigh()
-        production = trial.production.scores.margins
-        nights = [one.measurement.scores.margins for one in weighed if one.harmless and one.measurement]
+        production = trial.production.scores
+        nights = [one.measurement.scores for one in weighed if one.harmless and one.measurement]
         spread = spread_of(nights, production)
         calibration = Calibration(
             identity=parts.identity,
             at_utc=parts.now(),
             nights=len(nights),
             unit_nats=spread.unit_nats,
-            noise=noise_of(spread, production),
+            noise=noise_of(spread, production.margins),
             adapters=_adapters(weighed),
             simulated=tuple(_simulated(parts, scenario, spread, request.trials) for scenario in scenarios()),
         )

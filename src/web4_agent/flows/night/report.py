@@ -47,7 +47,7 @@ def build_report(
     after = read_measurement(judged[-1].scores) if judged else None
     with parts.database.begin() as connection:
         serving = adapters.read_pointer(connection).production
-        identity = gate_identity(parts.base_name, parts.launcher.name, parts.items.margins, parts.gate)
+        identity = gate_identity(parts.base_name, parts.launcher.name, parts.items, parts.gate)
         calibration = calibrations.latest(connection, identity)
     return NightReport(
         run=run.id,

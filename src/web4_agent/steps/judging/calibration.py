@@ -2,7 +2,8 @@
 
 Called by the calibration. A drawn night is one of the A/A nights with its items drawn anew, with replacement, within
 their strata, so that heavy tails stay; the mean change of each stratum is taken out, so that it is harmless in the
-mean, and a loss is put in. Production is golden here. Pure; knows no model.
+mean, and a loss is put in. A harmless night's canaries are drawn as well, each as one of the A/A nights answered it.
+Production is golden here. Pure; knows no model.
 """
 
 from collections import Counter
@@ -24,8 +25,10 @@ from web4_agent.domain.calibration import (
     Noise,
 )
 from web4_agent.domain.errors import UsageError
-from web4_agent.domain.verdicts import GatePolicy, Margin, MarginItem, Stratum
+from web4_agent.domain.verdicts import CanaryResult, GatePolicy, Margin, ModelScores, Stratum
+from web4_agent.steps.judging.canary_rules import canary_rules
 from web4_agent.steps.judging.gate import margin_rules
+from web4_agent.steps.judging.measure import GateItems
 from web4_agent.steps.judging.statistics import margin_unit, points_to_tau
 from web4_agent.storage.artifacts import hash_text
 from web4_agent.storage.payload import to_json
@@ -39,11 +42,13 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """`changes[night][stratum]`: each item's change, in τ; `standing[stratum]`: its margin under production, in τ."""
+    """`changes[night][stratum]`: each item's change, in τ; `standing[stratum]`: its margin under production, in τ;
+    `canaries`: of each night and, last, of production. Without them only margins are drawn."""
 
     changes: tuple[Mapping[Stratum, Values], ...]
     standing: Mapping[Stratum, Values]
     unit_nats: float
+    canaries: tuple[tuple[CanaryResult, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +85,33 @@ def scenarios() -> tuple[Scenario, ...]:
     )
 
 
-def gate_identity(base: str, engine: str, items: Sequence[MarginItem], policy: GatePolicy) -> GateIdentity:
-    return GateIdentity(base, engine, hash_text(to_json(list(map(to_json, items)))), hash_text(to_json(policy)))
+def gate_identity(base: str, engine: str, items: GateItems, policy: GatePolicy) -> GateIdentity:
+    asked = [to_json(item) for item in (*items.canaries, *items.margins)]
+    return GateIdentity(base, engine, hash_text(to_json(asked)), hash_text(to_json(policy)))
 
 
-def spread_of(nights: Sequence[Sequence[Margin]], production: Sequence[Margin]) -> Spread:
+def spread_of(nights: Sequence[ModelScores], production: ModelScores) -> Spread:
     """Raises UsageError when there are fewer than two nights, or a stratum of fewer than two items."""
     if len(nights) < FEWEST_NIGHTS:
         raise UsageError(
             f"{len(nights)} A/A nights say nothing of noise: {FEWEST_NIGHTS} are the least",
             "web4-agent gate calibrate --nights 4",
         )
-    unit = margin_unit([margin.value for margin in production])
-    before = {margin.item: margin.value for margin in production}
-    standing = {stratum: _values(production, stratum, lambda one: one.value / unit) for stratum in Stratum}
+    margins = production.margins
+    unit = margin_unit([margin.value for margin in margins])
+    before = {margin.item: margin.value for margin in margins}
+    standing = {stratum: _values(margins, stratum, lambda one: one.value / unit) for stratum in Stratum}
     thin = [stratum.value for stratum, values in standing.items() if len(values) < 2]
     if thin:
         raise UsageError(f"too few items in {', '.join(thin)}", "raise gate.items_per_stratum in web4.toml")
     changes = tuple(
-        {stratum: _values(night, stratum, lambda one: (one.value - before[one.item]) / unit) for stratum in Stratum}
+        {
+            stratum: _values(night.margins, stratum, lambda one: (one.value - before[one.item]) / unit)
+            for stratum in Stratum
+        }
         for night in nights
     )
-    return Spread(changes, standing, unit)
+    return Spread(changes, standing, unit, tuple(scores.canaries for scores in (*nights, production)))
 
 
 def noise_of(spread: Spread, production: Sequence[Margin]) -> tuple[Noise, ...]:
@@ -116,13 +126,18 @@ def simulate(  # noqa: PLR0917 - what is drawn, from what, by which rules, how o
     seed: int = 1,
     done: Callable[[int], None] = lambda count: None,
 ) -> Rejections:
-    """So many drawn nights through `margin_rules`. Repeatable; `done` is told the count now and then."""
-    random = np.random.default_rng(seed)
+    """So many drawn nights through `margin_rules`, and harmless ones through `canary_rules`. Repeatable; `done` is told
+    the count now and then."""
+    random, answers = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     centred = [{stratum: values - values.mean() for stratum, values in night.items()} for night in spread.changes]
     rejected, rules = 0, Counter[str]()
     for trial in range(1, trials + 1):
         night = _drawn(random, scenario, centred[int(random.integers(len(centred)))], spread.standing)
-        failed = [outcome.rule for outcome in margin_rules(night, night, policy) if not outcome.passed]
+        outcomes = margin_rules(night, night, policy)
+        if scenario.harmless and spread.canaries:
+            before = spread.canaries[-1]
+            outcomes += canary_rules(_answered(answers, spread.canaries[:-1]), before, before, policy)
+        failed = [outcome.rule for outcome in outcomes if not outcome.passed]
         rejected += bool(failed)
         rules.update(failed)
         if trial % TOLD_EVERY == 0:
@@ -144,6 +159,12 @@ def _drawn(
                 values -= _lost(random, scenario, standing[stratum][at])
         drawn[stratum] = values.tolist()
     return drawn
+
+
+def _answered(random: np.random.Generator, nights: Sequence[Sequence[CanaryResult]]) -> tuple[CanaryResult, ...]:
+    """Each canary, all its wordings together, as one of the nights answered it."""
+    drawn = random.integers(len(nights), size=len(nights[0]))
+    return tuple(nights[night][at] for at, night in enumerate(drawn.tolist()))
 
 
 def _lost(random: np.random.Generator, scenario: Scenario, standing: Values) -> Values:

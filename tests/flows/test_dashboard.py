@@ -29,6 +29,7 @@ from web4_agent.flows.dashboard import (
     show_night,
 )
 from web4_agent.flows.dashboard.lineage import Edge, ancestors, draw
+from web4_agent.flows.dashboard.told import CanaryTold
 from web4_agent.flows.night import NightReport
 from web4_agent.flows.quarantine import QuarantineParts, reject, waiting, waiting_page
 from web4_agent.flows.rollback import roll_back
@@ -248,3 +249,18 @@ def test_what_waits_comes_page_by_page_without_what_was_rejected(world: World) -
 @pytest.mark.parametrize(("said", "number"), [("3", 3), ("0", 1), ("-1", 1), ("x", 1), ("²", 1), ("9" * 30, 1)])
 def test_the_number_of_a_page_is_a_number(said: str, number: int) -> None:
     assert page_number(said) == number
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost", "newly"),
+    [
+        (True, False, None, True),
+        (True, True, None, False),
+        (False, False, None, False),
+        (True, False, False, False),
+        (True, False, True, True),
+    ],
+    ids=["an old night, passed before", "kept", "never passed", "one wording less", "two wordings less"],
+)
+def test_a_canary_newly_fails_as_the_gate_counts_it(before: bool, after: bool, lost: bool | None, newly: bool) -> None:
+    assert CanaryTold("a", "t", before, after, "said", lost=lost).newly_failing is newly

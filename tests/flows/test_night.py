@@ -1,6 +1,8 @@
 """The night over fakes: promoted, rejected, void, waiting, cut short; and what the ledger says."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,13 +11,15 @@ import pytest
 from tests.flows.fakes import DAY, World, forgets
 from tests.flows.pages import page, write
 from tests.kills.invariants import check_invariants
+from web4_agent.backends.engines.base import ServedAdapter
 from web4_agent.backends.engines.scripted import Script, ScriptedLauncher
 from web4_agent.backends.trainers.scripted import ScriptedTrainer
 from web4_agent.domain.documents import DocumentState
 from web4_agent.domain.errors import ClockError, EngineError, TrainingError, UsageError
 from web4_agent.domain.ids import BASE
 from web4_agent.domain.runs import RunState
-from web4_agent.domain.verdicts import Decision
+from web4_agent.domain.speech import Message
+from web4_agent.domain.verdicts import Canary, Check, Decision
 from web4_agent.flows.night import NightRequest, abandon, evening, rehearse
 from web4_agent.records import adapters, documents, runs, verdicts
 from web4_agent.steps.projection import BUFFER, HISTORY
@@ -45,6 +49,33 @@ def test_a_good_night_is_promoted_and_its_documents_become_history(world: World)
     assert world.store.ids(BUFFER) == {}
     assert len(set(world.store.ids(HISTORY).values())) == 6
     check_invariants(world)
+
+
+@pytest.mark.parametrize(
+    ("turned", "row"),
+    [
+        ((2,), ("Paris.", "Rome, 2", True, True, 3, 2, False)),
+        ((1, 2), ("Paris.", "Rome, 1", True, False, 3, 1, True)),
+        ((), ("Paris.", "Paris.", True, True, 3, 3, False)),
+    ],
+)
+def test_the_report_shows_the_wording_of_a_canary_that_was_lost(
+    world: World, turned: tuple[int, ...], row: tuple[object, ...]
+) -> None:
+    prompts = tuple(f"Capital of France, said {at}?" for at in range(3))
+    asked = Canary("capital", "facts", prompts[0], (Check("contains_any", ("Paris",)),), wordings=prompts[1:])
+
+    def answered(adapter: ServedAdapter, messages: Sequence[Message]) -> str:
+        at = prompts.index(messages[-1].content) if messages[-1].content in prompts else 0
+        return f"Rome, {at}" if adapter.version != BASE and at in turned else "Paris."
+
+    world.items = replace(world.items, canaries=(asked,))
+    report = world.night(launcher=ScriptedLauncher(Script(likelihood=world.likelihood, answer=answered)))
+    (pair,) = report.canaries
+    told = (pair.answer_before, pair.answer, pair.before, pair.after, pair.held_before, pair.held_after, pair.lost)
+    assert told == row
+    text = (world.home.run(report.run) / "report.md").read_text(encoding="utf-8")
+    assert f"{pair.held_after}/3" in text
 
 
 def test_the_report_says_what_was_learned_and_where_everything_is(world: World) -> None:

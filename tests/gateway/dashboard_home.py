@@ -202,8 +202,19 @@ class _Night:
     def _canary(self, at: int) -> CanaryPair:
         topic = CANARIES[at % len(CANARIES)]
         words = "## Plan\n- say what is to be done\n\n## Do\n- do it\n\n## Check\n- look\n\n## Act\n- keep it"
-        passes = (at + self.number) % 13 != 0
-        return CanaryPair(f"{topic}-{at}", topic, at % 17 != 3, passes, words, words.replace("keep it", "go on"))
+        before, after = (1 if at % 17 == 3 else 3), (1 if (at + self.number) % 13 == 0 else 2 + at % 2)
+        return CanaryPair(
+            f"{topic}-{at}",
+            topic,
+            before > 1,
+            after > 1,
+            words,
+            words.replace("keep it", "go on"),
+            held_before=before,
+            held_after=after,
+            wordings=3,
+            lost=before - after > 1,
+        )
 
 
 def document_row(

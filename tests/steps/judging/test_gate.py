@@ -149,6 +149,23 @@ def test_a_critical_canary_may_lose_one_wording_and_not_another_on_a_later_night
     assert nights.failed_rules(verdict) == ([] if decision is Decision.PROMOTE else ["critical canaries"])
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "decision"), [("xx.", "x..", Decision.PROMOTE), ("xxx", "x..", Decision.REJECT)]
+)
+def test_a_canary_that_passes_in_some_of_its_wordings_counts_in_part(before: str, now: str, decision: Decision) -> None:
+    """Six wordings are two canaries, however many canaries they belong to; twelve are four."""
+    sides = [
+        with_wordings(replace(scores, canaries=nights.canaries(8)), [before] * 6)
+        for scores in (nights.production(), nights.golden())
+    ]
+    candidate = with_wordings(replace(nights.candidate(), canaries=nights.canaries(8)), [now] * 6)
+    verdict = nights.verdict(candidate, before=sides[0], baseline=sides[1], policy=GatePolicy(canary_new_failures=2))
+    (rule,) = [outcome for outcome in verdict.rules if outcome.rule == "canaries, passing"]
+    assert verdict.decision is decision
+    assert rule.measured == pytest.approx(4.0)
+    assert rule.passed is (decision is Decision.PROMOTE)
+
+
 def test_models_that_were_asked_in_other_wordings_are_not_compared() -> None:
     verdict = nights.verdict(
         with_wordings(nights.candidate(), ["xxx"]), before=with_wordings(nights.production(), ["xx"])

@@ -71,8 +71,8 @@ def _print_night(runtime: Runtime, report: NightReport) -> None:
     with runtime.database.read() as connection:
         adapter = adapters.asked_for(connection, report.serving)
     for verdict in report.verdicts:
-        refused = "; ".join(verdict.reasons) if verdict.reasons else "none"
-        print(f"  {verdict.decision} at {verdict.scale:g}; refused by: {refused}", flush=True)
+        told = [rule.sentence for rule in verdict.rules if not rule.passed or rule.rule.startswith("triggers")]
+        print(f"  {verdict.decision} at {verdict.scale:g}: {' '.join(told)}", flush=True)
     engine = parts.launcher.start(served(adapter, runtime.home, parts.exporter.artefact_name))
     try:
         back, asked = came_back(parts, engine)

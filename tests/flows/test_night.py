@@ -78,6 +78,24 @@ def test_the_report_shows_the_wording_of_a_canary_that_was_lost(
     assert f"{pair.held_after}/3" in text
 
 
+def test_a_night_that_goes_on_with_other_wordings_of_a_canary_promotes_nothing(world: World) -> None:
+    """As after an upgrade: production was asked by the version before."""
+
+    def kill(point: str) -> None:
+        if point == "export-1.started":
+            raise Killed(point)
+
+    asked = world.items.canaries[0]
+    world.items = replace(world.items, canaries=(replace(asked, wordings=()),))
+    with pytest.raises(Killed):
+        world.night(reached=kill)
+    world.items = replace(world.items, canaries=(asked,))
+    report = world.night()
+    assert (report.state, report.serving) == (RunState.REJECTED, BASE)
+    assert {verdict.decision for verdict in report.verdicts} == {Decision.VOID}
+    assert report.verdicts[0].reasons == ("Canaries differ between the models.",)
+
+
 def test_the_report_says_what_was_learned_and_where_everything_is(world: World) -> None:
     report = world.night()
     learned = {one.group: one for one in report.learned}

@@ -171,7 +171,7 @@ def _canaries(before: Measurement | None, after: Measurement | None) -> tuple[Ca
 
 def _pair(before: CanaryResult, after: CanaryResult) -> CanaryPair:
     """With the answers to the first wording that was lost, else that changed, else to the first of all."""
-    answers = list(zip(before.each, after.each, strict=True))
+    answers = list(zip(before.each, after.each, strict=False))
     lost = [pair for pair in answers if pair[0].passed and not pair[1].passed]
     won = [pair for pair in answers if pair[1].passed and not pair[0].passed]
     old, new = (*lost, *won, *answers)[0]

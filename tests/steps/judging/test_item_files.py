@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 
+import pytest
+
 from web4_agent.domain.verdicts import MarginItem, Stratum
 from web4_agent.steps.harnesses.catalogue import load_harnesses
 from web4_agent.steps.journal.safety import clean_of_secrets
@@ -128,3 +130,13 @@ def test_every_item_file_tells_a_team_how_to_extend_it() -> None:
         if path.name == "demo_questions.toml":
             continue
         assert path.read_text(encoding="utf-8").startswith("# "), path.name
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_no_sample_may_ask_a_further_wording_of_a_canary(at: int) -> None:
+    gate = load_gate_items()
+    asked = next(canary.wordings[at] for canary in gate.canaries if canary.id == "harmless-knife")
+    sample = general_sample("own", asked, "Draw it over a wet stone, at a flat angle.")
+    assert screen([sample], forbidden_text((), asked=gate.asked), has_secret=lambda _: False).kept == ()
+    longer = general_sample("own", f"Tell me this: {max(gate.canaries[2].wordings, key=len)}", "Gladly.")
+    assert screen([longer], forbidden_text(gate.texts), has_secret=lambda _: False).kept == ()

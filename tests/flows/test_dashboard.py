@@ -89,6 +89,19 @@ def test_a_promoted_night_is_told_with_its_gain_its_canaries_and_why(lived: Worl
     assert (point.before, point.after) == (line.gain.before, line.gain.after)
 
 
+@pytest.mark.parametrize(("lost", "count"), [("false", 0), ("true", 1)])
+def test_the_list_counts_canaries_lost_as_the_gate_does(world: World, lost: str, count: int) -> None:
+    """One that passed before and no more does is lost only with half of its wordings."""
+    assert world.night().state is RunState.PROMOTED
+    told = ", ".join(
+        f"'$.canaries[0].{key}', json('{value}')"
+        for key, value in {"before": "true", "after": "false", "lost": lost}.items()
+    )
+    change(world, f"UPDATE steps SET payload = json_set(payload, {told}) WHERE name = 'report'")
+    (line,) = list_nights(parts(world), 1).rows
+    assert line.lost == count
+
+
 def test_a_rejected_night_says_what_failed(world: World) -> None:
     world.effect = forgets
     assert world.night().state is RunState.REJECTED

@@ -52,22 +52,25 @@ def test_a_good_night_is_promoted_and_its_documents_become_history(world: World)
 
 
 @pytest.mark.parametrize(
-    ("turned", "row"),
+    ("wrong", "turned", "row"),
     [
-        ((2,), ("Paris.", "Rome, 2", True, True, 3, 2, False)),
-        ((1, 2), ("Paris.", "Rome, 1", True, False, 3, 1, True)),
-        ((), ("Paris.", "Paris.", True, True, 3, 3, False)),
+        ((), (2,), ("Paris.", "Rome, 2", True, True, 3, 2, False)),
+        ((), (1, 2), ("Paris.", "Rome, 1", True, False, 3, 1, True)),
+        ((0,), (0, 1), ("Paris.", "Rome, 1", True, False, 2, 1, False)),
+        ((1,), (), ("Rome, 1", "Paris.", True, True, 2, 3, False)),
+        ((), (), ("Paris.", "Paris.", True, True, 3, 3, False)),
     ],
 )
 def test_the_report_shows_the_wording_of_a_canary_that_was_lost(
-    world: World, turned: tuple[int, ...], row: tuple[object, ...]
+    world: World, wrong: tuple[int, ...], turned: tuple[int, ...], row: tuple[object, ...]
 ) -> None:
+    """`wrong`: the wordings that production answers wrongly, `turned` those that the candidate does."""
     prompts = tuple(f"Capital of France, said {at}?" for at in range(3))
     asked = Canary("capital", "facts", prompts[0], (Check("contains_any", ("Paris",)),), wordings=prompts[1:])
 
     def answered(adapter: ServedAdapter, messages: Sequence[Message]) -> str:
         at = prompts.index(messages[-1].content) if messages[-1].content in prompts else 0
-        return f"Rome, {at}" if adapter.version != BASE and at in turned else "Paris."
+        return f"Rome, {at}" if at in (wrong if adapter.version == BASE else turned) else "Paris."
 
     world.items = replace(world.items, canaries=(asked,))
     report = world.night(launcher=ScriptedLauncher(Script(likelihood=world.likelihood, answer=answered)))

@@ -64,6 +64,11 @@ class CanaryResult:
         """One result a wording, in order."""
         return self.wordings or (WordingResult(self.passed, self.answer, self.reason),)
 
+    @property
+    def spoken(self) -> bool:
+        """Whether any of its wordings was answered with a word."""
+        return any(wording.answer.strip() for wording in self.each)
+
     def lost(self, before: "CanaryResult") -> bool:
         """Whether at least half of the wordings passed `before` and do not now."""
         pairs = list(zip(before.each, self.each, strict=False))

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -8,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.steps.judging import nights
-from web4_agent.domain.verdicts import Decision, GatePolicy, Margin, ModelScores, SampleAudit, Stratum
+from web4_agent.domain.errors import EngineError
+from web4_agent.domain.verdicts import Decision, GatePolicy, Margin, ModelScores, SampleAudit, Stratum, WordingResult
 from web4_agent.steps.judging.gate import TRAINERS_COPY, first_passing
+from web4_agent.steps.judging.measure import Measurement, require_trusted
 
 
 def test_a_good_night_is_promoted_and_says_why() -> None:
@@ -159,11 +162,27 @@ def test_a_canary_that_passes_in_some_of_its_wordings_counts_in_part(before: str
         for scores in (nights.production(), nights.golden())
     ]
     candidate = with_wordings(replace(nights.candidate(), canaries=nights.canaries(8)), [now] * 6)
-    verdict = nights.verdict(candidate, before=sides[0], baseline=sides[1], policy=GatePolicy(canary_new_failures=2))
+    verdict = nights.verdict(candidate, before=sides[0], baseline=sides[1])
     (rule,) = [outcome for outcome in verdict.rules if outcome.rule == "canaries, passing"]
     assert verdict.decision is decision
     assert rule.measured == pytest.approx(4.0)
     assert rule.passed is (decision is Decision.PROMOTE)
+
+
+@pytest.mark.parametrize(("second", "silent"), [("Paris.", False), (" ", True)])
+def test_a_model_that_answers_some_wording_is_not_silent(second: str, silent: bool) -> None:
+    each = (WordingResult(False, "", "says nothing"), WordingResult(False, second, "not that"))
+    canaries = tuple(replace(one, passed=False, answer="", wordings=each) for one in nights.canaries(20))
+    said = WordingResult(True, "Paris.", "holds every check")
+    spoken = tuple(replace(one, wordings=(said, said)) for one in nights.canaries(20))
+    verdict = nights.verdict(
+        replace(nights.candidate(), canaries=canaries), before=replace(nights.production(), canaries=spoken)
+    )
+    (rule,) = [outcome for outcome in verdict.rules if outcome.rule == "canaries, passing"]
+    production = replace(nights.production(), canaries=canaries)
+    assert rule.sentence.endswith("It answered none with a word.") is silent
+    with pytest.raises(EngineError, match="answered nothing") if silent else nullcontext():
+        require_trusted(Measurement(production, (), on_engine=True))
 
 
 def test_models_that_were_asked_in_other_wordings_are_not_compared() -> None:

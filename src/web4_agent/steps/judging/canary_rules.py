@@ -72,4 +72,4 @@ def _lost(now: Canaries, before: Canaries) -> set[str]:
 
 
 def _silent(canaries: Canaries) -> bool:
-    return not any(wording.answer.strip() for result in canaries for wording in result.each)
+    return not any(result.spoken for result in canaries)

@@ -173,7 +173,7 @@ def require_trusted(measured: Measurement) -> None:
     broken = sum(not math.isfinite(value) for value in figures)
     if broken:
         raise EngineError(f"the engine gave {broken} likelihoods of {scores.version} that are no numbers", GO_ON)
-    if scores.canaries and not any(result.answer.strip() for result in scores.canaries):
+    if scores.canaries and not any(result.spoken for result in scores.canaries):
         raise EngineError(
             f"the engine answered nothing to all {len(scores.canaries)} canaries as {scores.version}", GO_ON
         )

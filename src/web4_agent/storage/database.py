@@ -3,6 +3,7 @@
 Called by bootstrap (open) and by flows (transactions); records hold the statements.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,11 @@ NIGHT_KEY = 0x57454234
 """The advisory lock's number: 'WEB4' in ASCII."""
 MAINTENANCE_KEY = NIGHT_KEY + 1
 """Another one: a maintenance calls what takes the night's."""
+LOCK_WAIT_S = 5.0
+"""How long an advisory lock is asked for: a server learns of a killed holder's end a moment after it."""
+LOCK_ASKED_EVERY_S = 0.1
+KEEPALIVE_S = {"tcp_keepalives_idle": 60, "tcp_keepalives_interval": 10}
+"""The server drops a holder whose machine is gone after some minutes, not after the two hours that are usual."""
 _READS = "web4_reads"
 
 
@@ -86,21 +92,26 @@ class Database:
 
     @contextmanager
     def exclusive(self, *, doing: str, key: int = NIGHT_KEY) -> Iterator[None]:
-        """Hold the ledger, or what another key stands for, for one run on all machines that share it; never waits.
+        """Hold the ledger, or what another key stands for, for one run on all machines that share it.
 
         PostgreSQL has an advisory lock, which goes with its connection; a SQLite file is one machine's, whose file lock
-        is enough. Raises BusyError.
+        is enough. Waits `LOCK_WAIT_S` at most. Raises BusyError.
         """
         if self.is_sqlite:
             yield
             return
         with translated_sql_errors(self.name), self._engine.connect() as pooled:
             connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
-            if not connection.execute(select(func.pg_try_advisory_lock(key))).scalar():
-                raise BusyError(
-                    f"another machine holds the ledger {self.name}; this one wanted {doing}",
-                    "wait for it to end, then type the same command again",
-                )
+            for name, value in KEEPALIVE_S.items():  # a connection by a socket file takes them and has no need of them
+                connection.exec_driver_sql(f"SET {name} = {value}")
+            given_up = time.monotonic() + LOCK_WAIT_S
+            while not connection.execute(select(func.pg_try_advisory_lock(key))).scalar():
+                if time.monotonic() >= given_up:
+                    raise BusyError(
+                        f"another machine holds the ledger {self.name}; this one wanted {doing}",
+                        "wait for it to end, then type the same command again",
+                    )
+                time.sleep(LOCK_ASKED_EVERY_S)
             try:
                 yield
             finally:

@@ -77,9 +77,10 @@ def test_two_machines_on_one_ledger_take_turns_and_a_dead_one_holds_nothing(
         two = World(tmp_path / "two", items=one.items, url=url)
         leaving.callback(two.database.close)
         with holding(url) as holder:
-            with monkeypatch.context() as hasty, pytest.raises(BusyError) as caught:
+            with monkeypatch.context() as hasty:
                 hasty.setattr(database, "LOCK_WAIT_S", 0.1)
-                one.night()
+                with pytest.raises(BusyError) as caught:
+                    one.night()
             told("another machine at work on the same ledger", caught.value)
             check_untouched(one)
             holder.kill()

@@ -137,7 +137,7 @@ def test_the_version_before_the_last_leaves_when_its_answer_is_out_and_not_befor
 
 def test_an_answer_that_never_ends_is_cut_after_the_time_that_is_given_to_drain() -> None:
     async def told() -> None:
-        async with story(drain_s=0.05, warm_s=0) as at:
+        async with story(drain_s=0.5, warm_s=0) as at:
             await at.room.hold(1)
             await at.serves(B)
             assert not at.engine(0).closed
@@ -148,7 +148,7 @@ def test_an_answer_that_never_ends_is_cut_after_the_time_that_is_given_to_drain(
 
 def test_a_version_is_kept_as_long_as_is_set_and_then_let_go() -> None:
     async def told() -> None:
-        async with story(warm_s=0.2) as at:
+        async with story(warm_s=1.0) as at:
             await at.serves(B)
             await asyncio.sleep(0.05)
             assert (at.engine(0).closed, at.room.warm) == (False, (A.version,))

@@ -16,7 +16,7 @@ from tests.faults.worlds import check_learned, check_untouched, world_in
 from tests.flows.fakes import ARTEFACT, World
 from web4_agent.domain.errors import BusyError, DatabaseError, ModelError
 from web4_agent.flows.founding import serve_pointer
-from web4_agent.storage import database
+from web4_agent.storage import advisory_lock, database
 from web4_agent.storage.database import Database, sqlite_url
 
 
@@ -78,7 +78,7 @@ def test_two_machines_on_one_ledger_take_turns_and_a_dead_one_holds_nothing(
         leaving.callback(two.database.close)
         with holding(url) as holder:
             with monkeypatch.context() as hasty:
-                hasty.setattr(database, "LOCK_WAIT_S", 0.1)
+                hasty.setattr(advisory_lock, "WAIT_S", 0.1)
                 with pytest.raises(BusyError) as caught:
                     one.night()
             told("another machine at work on the same ledger", caught.value)

@@ -1,6 +1,7 @@
 """The same ledger on a real PostgreSQL: migrations, the index, nights, lexical search, rollback."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -41,7 +42,7 @@ from web4_agent.flows.reporting import ReportingParts, hot, nights, report, sati
 from web4_agent.flows.rollback import roll_back
 from web4_agent.flows.tooling import ToolParts, use_ecosystem
 from web4_agent.records import alerts, chunks, interactions
-from web4_agent.storage import database
+from web4_agent.storage import advisory_lock
 from web4_agent.storage.database import MAINTENANCE_KEY, Database, metadata
 from web4_agent.storage.migrations import migrate
 from web4_agent.storage.spill import SpillFile
@@ -101,7 +102,7 @@ def test_a_killed_night_is_finished_by_the_next_call(world: World, point: str) -
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that is held is given up at once."""
-    monkeypatch.setattr(database, "LOCK_WAIT_S", 0.0)
+    monkeypatch.setattr(advisory_lock, "WAIT_S", 0.0)
 
 
 @pytest.mark.usefixtures("hasty")
@@ -112,6 +113,66 @@ def test_a_second_machine_on_the_same_ledger_is_refused(world: World, tmp_path: 
         other.night()
     assert other.night().state is RunState.PROMOTED
     other.database.close()
+
+
+def restarted(world: World) -> None:
+    """As a server does that is started again: every connection is dropped but the one that asks."""
+    with world.database.begin() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def locks(world: World) -> int:
+    with world.database.read() as connection:
+        found = connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").scalar()
+    assert isinstance(found, int)
+    return found
+
+
+@pytest.mark.parametrize("point", ["collect.started", "train.done", "promote.done", "settle.committed"])
+def test_a_night_outlives_a_server_that_is_started_again_and_holds_its_ledger_still(world: World, point: str) -> None:
+    held: dict[str, int] = {}
+
+    def reached(where: str) -> None:
+        if where == point:
+            restarted(world)
+        if where in {point, "report.committed"}:
+            held[where] = locks(world)
+
+    report = world.night(reached=reached)
+    assert report.state is RunState.PROMOTED
+    assert held == {point: 0, "report.committed": 1}
+    assert locks(world) == 0
+    check_invariants(world)
+
+
+def test_a_night_that_is_over_when_its_server_is_started_again_has_ended_well(world: World) -> None:
+    report = world.night(reached=lambda reached: restarted(world) if reached == "report.committed" else None)
+    assert report.state is RunState.PROMOTED
+    with world.database.exclusive(doing="the next night"):
+        assert locks(world) == 1
+    assert locks(world) == 0
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_night_whose_lock_another_machine_took_commits_nothing_more(world: World, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = World(tmp_path / "other", url=world.url)
+    with ExitStack() as theirs:
+
+        def overtaken(reached: str) -> None:
+            if reached == "promote.done":
+                restarted(world)
+                theirs.enter_context(other.database.exclusive(doing="their night"))
+
+        with pytest.raises(BusyError, match="another machine holds the ledger"):
+            world.night(reached=overtaken)
+        assert production(world.database) == BASE
+    other.database.close()
+    assert world.night().state is RunState.PROMOTED
+    check_invariants(world)
 
 
 @pytest.mark.usefixtures("hasty")

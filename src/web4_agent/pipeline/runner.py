@@ -69,6 +69,7 @@ class Runner:
         record = StepRecord(
             self.run, step.name, time.monotonic() - started, self.now(), to_json(outcome), memory.peak_bytes
         )
+        self.database.keep_holding()
         with self.database.begin() as connection:
             step.commit(connection, outcome)
             runs.commit_step(connection, record)

@@ -3,18 +3,18 @@
 Called by bootstrap (open) and by flows (transactions); records hold the statements.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 
 from web4_agent.domain.errors import BusyError, DatabaseError, DiskFullError
+from web4_agent.storage.advisory_lock import AdvisoryLock
 
 metadata = MetaData(
     naming_convention={
@@ -33,11 +33,6 @@ NIGHT_KEY = 0x57454234
 """The advisory lock's number: 'WEB4' in ASCII."""
 MAINTENANCE_KEY = NIGHT_KEY + 1
 """Another one: a maintenance calls what takes the night's."""
-LOCK_WAIT_S = 5.0
-"""How long an advisory lock is asked for: a server learns of a killed holder's end a moment after it."""
-LOCK_ASKED_EVERY_S = 0.1
-KEEPALIVE_S = {"tcp_keepalives_idle": 60, "tcp_keepalives_interval": 10}
-"""The server drops a holder whose machine is gone after some minutes, not after the two hours that are usual."""
 _READS = "web4_reads"
 
 
@@ -56,6 +51,7 @@ class Database:
                 f"the database URL can't be used: {error}",
                 "set database.url to sqlite:///PATH or postgresql+psycopg://… (pip install 'web4-agent[postgres]')",
             ) from error
+        self._held: dict[int, tuple[AdvisoryLock, str]] = {}
         if self.is_sqlite:
             event.listen(self._engine, "connect", _prepare_lazy_sqlite if lazy else _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
@@ -94,28 +90,39 @@ class Database:
     def exclusive(self, *, doing: str, key: int = NIGHT_KEY) -> Iterator[None]:
         """Hold the ledger, or what another key stands for, for one run on all machines that share it.
 
-        PostgreSQL has an advisory lock, which goes with its connection; a SQLite file is one machine's, whose file lock
-        is enough. Waits `LOCK_WAIT_S` at most. Raises BusyError.
+        PostgreSQL has an advisory lock, which goes with its connection (`keep_holding`); a SQLite file is one
+        machine's, whose file lock is enough. Waits some seconds at most. Raises BusyError.
         """
         if self.is_sqlite:
             yield
             return
-        with translated_sql_errors(self.name), self._engine.connect() as pooled:
-            connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
-            for name, value in KEEPALIVE_S.items():  # a connection by a socket file takes them and has no need of them
-                connection.exec_driver_sql(f"SET {name} = {value}")
-            given_up = time.monotonic() + LOCK_WAIT_S
-            while not connection.execute(select(func.pg_try_advisory_lock(key))).scalar():
-                if time.monotonic() >= given_up:
-                    raise BusyError(
-                        f"another machine holds the ledger {self.name}; this one wanted {doing}",
-                        "wait for it to end, then type the same command again",
-                    )
-                time.sleep(LOCK_ASKED_EVERY_S)
+        lock = AdvisoryLock(self._engine, key)
+        with translated_sql_errors(self.name):
             try:
+                if not lock.take():
+                    raise self._busy(doing)
+                self._held[key] = (lock, doing)
                 yield
             finally:
-                connection.execute(select(func.pg_advisory_unlock(key)))
+                self._held.pop(key, None)
+                lock.give_back()
+
+    def keep_holding(self) -> None:
+        """To be called before a commit of what `exclusive` is for: a server that was started again holds nothing.
+
+        What was lost is taken again. Raises BusyError when another machine has it meanwhile, DatabaseError when the
+        server is gone.
+        """
+        for lock, doing in self._held.values():
+            with translated_sql_errors(self.name):
+                if not lock.keep():
+                    raise self._busy(doing)
+
+    def _busy(self, doing: str) -> BusyError:
+        return BusyError(
+            f"another machine holds the ledger {self.name}; this one wanted {doing}",
+            "wait for it to end, then type the same command again",
+        )
 
     def snapshot(self, out: Path) -> bool:
         """Write a whole, consistent copy to `out` while others read and write. False where the server must do it."""

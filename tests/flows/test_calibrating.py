@@ -7,9 +7,11 @@ from zlib import crc32
 
 import pytest
 
-from tests.flows.fakes import DAY, World
+from tests.flows.fakes import DAY, ITEMS, World
+from tests.flows.lineages import production
 from tests.runbooks.stage import raise_curtain
 from web4_agent.backends.engines.base import ScoreRequest
+from web4_agent.backends.engines.scripted import Script, ScriptedLauncher
 from web4_agent.backends.trainers.base import TrainJob
 from web4_agent.backends.trainers.scripted import ScriptedTrainer
 from web4_agent.cli import main
@@ -20,8 +22,10 @@ from web4_agent.domain.runs import RunState
 from web4_agent.domain.samples import SampleSet
 from web4_agent.domain.training import TrainedAdapter, TrainProgress
 from web4_agent.flows.calibrating import CalibrationRequest, calibrate, standing
+from web4_agent.flows.calibrating.parts import Weighed
 from web4_agent.records import adapters, calibrations
 from web4_agent.storage.lock import exclusive
+from web4_agent.storage.payload import read_json
 
 SHORT = CalibrationRequest(nights=2, trials=100)
 
@@ -139,6 +143,37 @@ def test_simulating_alone_trains_nothing_and_needs_what_was_measured(world: Worl
 def test_after_a_night_the_newest_documents_are_drawn_from(world: World) -> None:
     assert world.night().state is RunState.PROMOTED
     assert calibrate(world.calibration_parts(), SHORT).nights == 2
+
+
+def test_nights_are_held_against_golden_as_it_is_and_not_against_production_twice(tmp_path: Path) -> None:
+    rights = {item.answer for item in ITEMS.margins}
+
+    def wears(nights: int, request: ScoreRequest) -> float:
+        """Each night takes as much from every right answer."""
+        return (-0.004 * nights if request.text in rights else 0.0) if request.messages else 0.1 * nights
+
+    world = World(tmp_path, effect=wears).write_journal()
+    world.index()
+    assert world.night().state is RunState.PROMOTED
+    calibrate(world.calibration_parts(), SHORT)
+    (file,) = world.home.runs.glob("calibration-*/harmless-1.json")
+    verdict = read_json(Weighed, file, "").verdict
+    assert verdict is not None
+    figures = {rule.rule: rule.measured for rule in verdict.rules}
+    one_night = figures["margins against production"]
+    assert one_night < 0
+    assert figures["margins against golden"] == pytest.approx(2 * one_night)
+    assert (verdict.production, verdict.golden) == (production(world.database), BASE)
+
+
+def test_golden_is_measured_once_and_when_cut_off_not_again(world: World) -> None:
+    assert world.night().state is RunState.PROMOTED
+    launcher = ScriptedLauncher(Script(likelihood=world.likelihood))
+    calibrate(world.calibration_parts(launcher=launcher), SHORT)
+    started = [engine.adapter.version for engine in launcher.started]
+    assert (started.count(BASE), started.count(production(world.database)), len(started)) == (1, 1, 4)
+    calibrate(world.calibration_parts(launcher=launcher), replace(SHORT, nights=3))
+    assert len(launcher.started) == 5
 
 
 @pytest.mark.parametrize(

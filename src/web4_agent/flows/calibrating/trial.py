@@ -8,13 +8,14 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from web4_agent.backends.engines.base import ScoreRequest, ServedAdapter
 from web4_agent.backends.trainers.base import TrainJob
 from web4_agent.domain.errors import TrainingError, UsageError
 from web4_agent.domain.ids import BASE, ContentHash
-from web4_agent.domain.samples import Sample
+from web4_agent.domain.samples import HeldOut, Sample
 from web4_agent.domain.speech import TextScore
 from web4_agent.domain.training import TrainedAdapter, TrainPolicy
 from web4_agent.domain.verdicts import Verdict
@@ -28,6 +29,9 @@ from web4_agent.steps.promote import served, version_of
 from web4_agent.storage.artifacts import hash_text
 from web4_agent.storage.atomic import publish_text, remove_folder
 from web4_agent.storage.payload import read_json, to_json
+
+PRODUCTION, GOLDEN = "production", "golden"
+"""The files of what every night of a calibration is held against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +50,24 @@ class Trial:
     def __init__(self, parts: CalibrationParts, request: CalibrationRequest) -> None:
         self.parts, self.request = parts, request
         with parts.database.begin() as connection:
-            version = adapters.read_pointer(connection).production
-            adapter = adapters.get(connection, version)
-        assert adapter is not None, "the pointer's foreign key"
-        self.adapter = served(adapter, parts.home, parts.exporter.artefact_name)
-        self.copy = None if version == BASE else parts.home.adapter(version)
+            pointer = adapters.read_pointer(connection)
+            found = [adapters.get(connection, version) for version in (pointer.production, pointer.golden)]
+        self.adapter, self._golden_adapter = (
+            served(adapter, parts.home, parts.exporter.artefact_name) for adapter in found if adapter is not None
+        )
+        self.copy = self._copy_of(self.adapter)
         self.chosen = parts.draw()
         if not self.chosen.train:
             raise UsageError("no document can be trained, so that no night can be drawn", "web4-agent index --all")
         key = hash_text(
             to_json([str(sample.id) for sample in self.chosen.train])
-            + f"{self.adapter.artefact_hash} {to_json(parts.policy)} {to_json(parts.identity)}"
+            + f"{self.adapter.artefact_hash} {self._golden_adapter.artefact_hash} "
+            + f"{to_json(parts.policy)} {to_json(parts.identity)}"
         )
         self.folder = parts.home.runs / f"calibration-{key[:12]}"
         if request.simulate_only and not (self.folder / "production.json").is_file():
             raise UsageError("no A/A night was measured on what would be trained now", AGAIN)
-        self.production = self._measured("production", self.adapter, self.copy, rescore=True)
+        self.production = self._measured(PRODUCTION, self.adapter, self.copy, self.chosen.held_out, rescore=True)
         require_trusted(self.production)
 
     def weigh(self) -> list[Weighed]:
@@ -80,7 +86,7 @@ class Trial:
 
     def _kept(self) -> list[Weighed]:
         files = sorted(self.folder.glob("*.json"))
-        return [read_json(Weighed, file, AGAIN) for file in files if file.stem != "production"]
+        return [read_json(Weighed, file, AGAIN) for file in files if file.stem not in {PRODUCTION, GOLDEN}]
 
     def _harmless(self) -> list[Night]:
         """The same samples in another order, with another seed."""
@@ -130,36 +136,52 @@ class Trial:
         parts.exporter.export(parts.base, candidate, artefact)
         version, _, artefact_hash = version_of(candidate, parts.exporter.artefact_name)
         adapter = ServedAdapter(version, artefact, artefact_hash)
-        measured = self._measured(night.name, adapter, candidate, rescore=False)
+        measured = self._measured(night.name, adapter, candidate, self.chosen.held_out, rescore=False)
         verdict = self._judge(night, measured, artefact_hash, candidate, scale)
         return Weighed(night.name, night.harmless, measured, verdict)
 
-    def _measured(self, name: str, adapter: ServedAdapter, copy: Path | None, *, rescore: bool) -> Measurement:
-        """From its file where it was measured before; production alone is kept by itself."""
+    @cached_property
+    def golden(self) -> Measurement:
+        """On the gate's items, as a night measures it: of that night's held-out texts it is never asked."""
+        if self._golden_adapter == self.adapter:
+            return self.production
+        copy = self._copy_of(self._golden_adapter)
+        measured = self._measured(GOLDEN, self._golden_adapter, copy, (), rescore=False)
+        require_trusted(measured)
+        return measured
+
+    def _copy_of(self, adapter: ServedAdapter) -> Path | None:
+        return None if adapter.version == BASE else self.parts.home.adapter(adapter.version)
+
+    def _measured(
+        self, name: str, adapter: ServedAdapter, copy: Path | None, held_out: Sequence[HeldOut], *, rescore: bool
+    ) -> Measurement:
+        """From its file where it was measured before; a night's is kept with its verdict."""
         file = self.folder / f"{name}.json"
-        if name == "production" and file.is_file():
+        kept = name in {PRODUCTION, GOLDEN}
+        if kept and file.is_file():
             return read_json(Measurement, file, f"remove {file}, then {AGAIN}")
         engine = self.parts.launcher.start(adapter)
         try:
             measured = measure(
                 engine,
                 self.parts.items,
-                self.chosen.held_out,
+                held_out,
                 score=None if engine.abilities.can_score else self._scorer(copy),
                 rescore=rescore,
                 done=self._progress(f"measure {name}"),
             )
         finally:
             engine.close()
-        if name == "production":
+        if kept:
             publish_text(to_json(measured), file)
         return measured
 
     def _judge(
         self, night: Night, measured: Measurement, artefact_hash: ContentHash, copy: Path, scale: float
     ) -> Verdict:
-        parts, before = self.parts, self.production
-        scores = replace(measured.scores, neutral_kl=kl_from_scores(measured.neutral, before.neutral))
+        parts = self.parts
+        scores = replace(measured.scores, neutral_kl=kl_from_scores(measured.neutral, self.golden.neutral))
         requests = parity_requests(parts.items.parity)
         trained = [
             parity_from_scores(parts.items.parity, parts.trainer.score(parts.base, folder, requests))
@@ -167,8 +189,8 @@ class Trial:
         ]
         return judge(
             scores,
-            before.scores,
-            before.scores,
+            self.production.scores,
+            self.golden.scores,
             parts.gate,
             candidate_hash=artefact_hash,
             scale=scale,

@@ -1,5 +1,7 @@
 """The night's shadow replay over fakes: real questions, two engines, one more rule in the verdict."""
 
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -88,6 +90,29 @@ def test_a_candidate_that_loops_on_real_questions_is_rejected_with_the_reason(wo
             assert "How did we solve" not in file.read_text(errors="replace"), file
             assert "very sorry" not in file.read_text(errors="replace"), file
     check_invariants(world)
+
+
+@pytest.mark.parametrize(
+    ("slow_looks", "state"), [(1, RunState.PROMOTED), (2, RunState.PROMOTED), (3, RunState.REJECTED)]
+)
+def test_a_candidate_that_is_slow_whenever_it_is_timed_is_rejected_and_one_beside_other_work_is_not(
+    world: World, slow_looks: int, state: RunState
+) -> None:
+    people_asked(world, *QUESTIONS)
+    looks: Counter[str] = Counter()
+
+    def said(adapter: ServedAdapter, question: str) -> str:
+        if adapter.version != BASE:
+            looks[question] += 1
+            if looks[question] <= slow_looks:
+                time.sleep(0.05)
+        return question
+
+    report = world.night(launcher=speaking(world, said), shadow=ReplayPolicy(prompts=5))
+    assert report.state is state
+    assert set(looks.values()) == {min(slow_looks + 1, 3)}
+    if state is RunState.REJECTED:
+        assert "times as long, 3 is the limit" in report.verdicts[-1].reasons[0]
 
 
 def test_each_question_is_asked_once_the_newest_first_and_long_ones_are_left_out(world: World) -> None:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from web4_agent.domain.queries import Flaw
-from web4_agent.steps.watch.replay import Pair, ReplayPolicy, Said, judge, pair, sign_test
+from web4_agent.steps.watch.replay import Pair, ReplayPolicy, Said, judge, pair, sign_test, timed_at_best
 
 POLICY = ReplayPolicy()
 GOOD = Said("The limit is 128.", "stop", 6, 0.1)
@@ -68,6 +68,20 @@ def test_a_token_that_takes_four_times_as_long_is_rejected_and_twice_is_not() ->
     slow = [(GOOD, Said(GOOD.text, "stop", 6, 0.1 * factor)) for factor in (4, 2)]
     assert not judge(pairs(*[slow[0]] * 20), POLICY).passed
     assert judge(pairs(*[slow[1]] * 20), POLICY).passed
+
+
+def test_the_shorter_time_a_token_counts_and_a_failed_look_does_not() -> None:
+    first, again = Said("a", "stop", 4, 4.0), Said("a b", "stop", 8, 2.0)
+    assert timed_at_best([first], [again]) == [Said("a", "stop", 4, 1.0)]
+    assert timed_at_best([again], [first]) == [again]
+    failed = Said("", "", 0, 0.0, failed=True)
+    assert timed_at_best([first, failed], [failed, again]) == [first, failed]
+
+
+def test_a_candidate_that_takes_a_millisecond_a_token_is_fast_however_fast_production_is() -> None:
+    before = Said(GOOD.text, "stop", 10, 0.0001)
+    assert judge(pairs(*[(before, Said(GOOD.text, "stop", 10, 0.009))] * 20), POLICY).passed
+    assert not judge(pairs(*[(before, Said(GOOD.text, "stop", 10, 0.011))] * 20), POLICY).passed
 
 
 def test_the_sign_test_is_exact() -> None:

@@ -5,6 +5,7 @@ memory; what is put down is which answer had which flaw. A version that probatio
 top of a version under alarm, is rejected without being asked.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,8 +22,9 @@ from web4_agent.domain.verdicts import Decision, RuleOutcome
 from web4_agent.flows.night.judging import served_version
 from web4_agent.flows.night.parts import Exported, Judged, NightParts, Shadowed, Trial
 from web4_agent.records import probations
-from web4_agent.steps.watch.replay import RULE, Pair, Said, judge, pair
+from web4_agent.steps.watch.replay import RULE, Pair, Said, judge, pair, slowness, timed_at_best
 
+log = logging.getLogger(__name__)
 ENDPOINTS = ("chat", "ollama chat")
 """Where a question is a person's or a program's words to an assistant, and no raw text to go on with."""
 MOST_CHARS = 4_000
@@ -64,10 +66,23 @@ def _pairs(
 ) -> tuple[Pair, ...]:
     artefact = exported.folder / parts.exporter.artefact_name
     candidate = ServedAdapter(exported.version, artefact, exported.artefact_hash)
+    production = served_version(parts, trial.collected.production)
     questions = [question for _, question in asked]
-    before = _answers(parts, served_version(parts, trial.collected.production), questions, 0)
+    responses = [response for response, _ in asked]
+    before = _answers(parts, production, questions, 0)
     after = _answers(parts, candidate, questions, len(questions))
-    responses = (response for response, _ in asked)
+    pairs = _paired(responses, before, after)
+    for _ in range(parts.shadow.timed_again):
+        if not slowness(pairs, parts.shadow):
+            break
+        log.info("shadow.timed_again slower=%.1f", slowness(pairs, parts.shadow))
+        before = timed_at_best(before, _answers(parts, production, questions, 0))
+        after = timed_at_best(after, _answers(parts, candidate, questions, len(questions)))
+        pairs = _paired(responses, before, after)
+    return pairs
+
+
+def _paired(responses: Sequence[ResponseId], before: Sequence[Said], after: Sequence[Said]) -> tuple[Pair, ...]:
     return tuple(pair(*three) for three in zip(responses, before, after, strict=True))
 
 

@@ -52,9 +52,11 @@ class Trial:
         with parts.database.begin() as connection:
             pointer = adapters.read_pointer(connection)
             found = [adapters.get(connection, version) for version in (pointer.production, pointer.golden)]
-        self.adapter, self._golden_adapter = (
-            served(adapter, parts.home, parts.exporter.artefact_name) for adapter in found if adapter is not None
-        )
+        production, golden = found
+        assert production is not None, "the pointer's foreign key"
+        assert golden is not None, "as above"
+        self.adapter = served(production, parts.home, parts.exporter.artefact_name)
+        self._golden_adapter = served(golden, parts.home, parts.exporter.artefact_name)
         self.copy = self._copy_of(self.adapter)
         self.chosen = parts.draw()
         if not self.chosen.train:
@@ -65,7 +67,7 @@ class Trial:
             + f"{to_json(parts.policy)} {to_json(parts.identity)}"
         )
         self.folder = parts.home.runs / f"calibration-{key[:12]}"
-        if request.simulate_only and not (self.folder / "production.json").is_file():
+        if request.simulate_only and not (self.folder / f"{PRODUCTION}.json").is_file():
             raise UsageError("no A/A night was measured on what would be trained now", AGAIN)
         self.production = self._measured(PRODUCTION, self.adapter, self.copy, self.chosen.held_out, rescore=True)
         require_trusted(self.production)

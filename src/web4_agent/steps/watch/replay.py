@@ -158,9 +158,9 @@ def _blown_up(said: Said, other: Said) -> bool:
 def _slower(before: Said, after: Said) -> float:
     if before.failed or after.failed or not before.tokens or not after.tokens or before.seconds <= 0:
         return 0.0
-    if after.seconds / after.tokens <= FAST_S:
-        return min(1.0, (after.seconds / after.tokens) / (before.seconds / before.tokens))
-    return (after.seconds / after.tokens) / (before.seconds / before.tokens)
+    a_token = after.seconds / after.tokens
+    slower = a_token / (before.seconds / before.tokens)
+    return min(slower, 1.0) if a_token <= FAST_S else slower
 
 
 def _at_best(said: Said, again: Said) -> Said:
